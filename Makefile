@@ -1,0 +1,62 @@
+# Everything runs in an environment of its own, .venv, made here from any Python from 3.11 on.
+PYTHON ?= python3
+PORT ?= 8000
+VERSIONS ?= 3.11 3.12 3.13
+
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(or $(shell command -v uv 2>/dev/null),$(BIN)/uv)
+export UV_PROJECT_ENVIRONMENT := $(VENV)
+export UV_PYTHON_DOWNLOADS := never
+PYRIGHT := $(BIN)/pyright --pythonpath $(BIN)/python
+# --inexact: uv itself may live in the environment that it fills.
+SYNC := $(UV) sync --quiet --frozen --inexact
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lint format bench clean
+
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(VENV)/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
+	$(PYTHON) -m venv $(VENV)
+	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+demo: $(VENV)/pyvenv.cfg  ## Serve the demo on http://127.0.0.1:8000 (PORT= for another)
+	@$(SYNC) --group demo
+	@$(BIN)/python -m demo --port $(PORT)
+
+test: $(VENV)/pyvenv.cfg  ## Run the tests and measure their coverage
+	@$(SYNC) --group test
+	$(BIN)/coverage run -m pytest -q
+	$(BIN)/coverage report
+
+test-all: $(VENV)/pyvenv.cfg  ## Run the tests on every supported Python (VERSIONS= for some)
+	@for version in $(VERSIONS); do \
+		echo "Python $$version"; \
+		UV_PROJECT_ENVIRONMENT=.venv-$$version $(UV) sync --quiet --frozen --python $$version --group test || exit 1; \
+		.venv-$$version/bin/python -m pytest -q || exit 1; \
+	done
+
+lint: $(VENV)/pyvenv.cfg  ## Check format, style, types and the floors of the house
+	@$(SYNC) --group lint
+	$(BIN)/ruff format --check --quiet .
+	$(BIN)/ruff check --quiet .
+	$(BIN)/mypy
+	$(PYRIGHT)
+	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=$(CURDIR) pyright --verifytypes asgi_login --ignoreexternal
+	$(BIN)/lint-imports
+
+format: $(VENV)/pyvenv.cfg  ## Put the code into its one format
+	@$(SYNC) --group lint
+	$(BIN)/ruff format --quiet .
+	$(BIN)/ruff check --quiet --fix .
+
+bench: $(VENV)/pyvenv.cfg  ## Measure what signing and verifying cost
+	@$(SYNC) --group bench
+	$(BIN)/python -m benchmarks
+
+clean:  ## Remove what the other commands made
+	rm -rf .venv .venv-* .demo dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,44 @@
+"""Logins for any ASGI application."""
+
+from asgi_login.config import Sessions
+from asgi_login.errors import (
+    AuthError,
+    CrossOriginRequest,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    LoginNotFresh,
+    NotAuthenticated,
+)
+from asgi_login.gates import Gate, fresh_login_required, login_required, requires_scopes
+from asgi_login.keys import Key
+from asgi_login.manager import LoginManager
+from asgi_login.middleware import AuthMiddleware
+from asgi_login.responses import safe_next
+from asgi_login.state import Auth, current_auth, get_auth
+from asgi_login.transports import BearerTransport, CookieTransport, Transport
+
+__all__ = [
+    "Auth",
+    "AuthError",
+    "AuthMiddleware",
+    "BearerTransport",
+    "CookieTransport",
+    "CrossOriginRequest",
+    "Gate",
+    "InsufficientScope",
+    "InvalidRequest",
+    "InvalidToken",
+    "Key",
+    "LoginManager",
+    "LoginNotFresh",
+    "NotAuthenticated",
+    "Sessions",
+    "Transport",
+    "current_auth",
+    "fresh_login_required",
+    "get_auth",
+    "login_required",
+    "requires_scopes",
+    "safe_next",
+]

@@ -1,0 +1,91 @@
+"""The ASGI scope: its types, and the only place that reads a header or a cookie out of one."""
+
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from typing import Any, TypeAlias
+
+Scope: TypeAlias = MutableMapping[str, Any]
+Message: TypeAlias = MutableMapping[str, Any]
+Receive: TypeAlias = Callable[[], Awaitable[Message]]
+Send: TypeAlias = Callable[[Message], Awaitable[None]]
+# Every framework annotates the three with types of its own; structurally they are all this.
+ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+
+# Bounds on what one client may make us look at. Go stopped at 3,000 cookies after CVE-2025-58186.
+MAX_COOKIE_BYTES = 16_384
+MAX_COOKIE_PAIRS = 3_000
+
+# RFC 9110 §5.6.3: optional white space is SP and HTAB. bytes.strip() without an argument also eats
+# VT and FF, str.strip() even NBSP and NEL, which lets two parsers read one line differently.
+OWS = b" \t"
+
+
+def header_values(scope: Scope, name: bytes) -> list[bytes]:
+    """Return the values of every line of a header, in order; `name` is in lower case.
+
+    Test clients hand over names in any case and headers as a one-shot iterator; such an iterator is
+    replaced by a list, so that the application can still read it.
+    """
+    headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
+    if not isinstance(headers, (list, tuple)):
+        headers = scope["headers"] = list(headers)
+    length = len(name)
+    # Most lines are ruled out by their length, which is cheaper than folding their case.
+    return [value for key, value in headers if len(key) == length and key.lower() == name]
+
+
+def header(scope: Scope, name: bytes) -> bytes | None:
+    """Return the value of a header that is sent at most once, or None; of several, the first."""
+    values = header_values(scope, name)
+    return values[0] if values else None
+
+
+def cookie(scope: Scope, name: bytes) -> bytes | None:
+    """Return the value of the cookie called exactly `name`, or None.
+
+    The Cookie lines are one list (RFC 6265bis §5.8.3), split at every `;`, also inside quotes: a parser
+    that honours quotes or `$Version` lets a neighbour swallow our cookie ("cookie sandwich"). Nothing is
+    unquoted or decoded. Two different values count as absent: browsers do not say which of them a
+    sub-domain has planted, and taking the one that verifies would log the victim in as somebody else.
+    """
+    lines = header_values(scope, b"cookie")
+    if sum(map(len, lines)) > MAX_COOKIE_BYTES:
+        return None
+    if sum(line.count(b";") for line in lines) >= MAX_COOKIE_PAIRS:
+        return None
+    found: bytes | None = None
+    for line in lines:
+        if name not in line:
+            continue
+        for pair in line.split(b";"):
+            key, equals, value = pair.partition(b"=")
+            if not equals or key.strip(OWS) != name:
+                continue
+            value = value.strip(OWS)
+            if found is not None and value != found:
+                return None
+            found = value
+    return found
+
+
+def under(path: str, prefixes: tuple[str, ...]) -> bool:
+    """Tell whether `path` is one of `prefixes` or lies below one, by whole segments.
+
+    A path with `.` or `..` in it lies below nothing: what it stands for is decided by whoever resolves it.
+    """
+    for prefix in prefixes:
+        if path == prefix or (path.startswith(prefix) and path[len(prefix)] == "/" and prefix != "/"):
+            segments = path.split("/")
+            return "." not in segments and ".." not in segments
+    return False
+
+
+def path_prefixes(argument: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Validate the paths of `skip` or `exempt` and return them without a trailing slash."""
+    if isinstance(paths, str):
+        raise TypeError(f'{argument} takes a sequence of paths: write {argument}=("{paths}",)')
+    prefixes = tuple(paths)
+    for path in prefixes:
+        if not isinstance(path, str) or not path.startswith("/"):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"{argument}: {path!r} is no path; a path starts with a slash, like '/static'")
+    return tuple(path.rstrip("/") or "/" for path in prefixes)

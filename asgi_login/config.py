@@ -1,0 +1,211 @@
+"""The settings of a manager, frozen and validated: what every room above takes instead of the manager."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Final, Literal, Protocol, TypeAlias
+from urllib.parse import urlsplit
+
+from asgi_login.claims import MAX_LEEWAY, ClaimRules, check_scope_names
+from asgi_login.errors import AuthError, InvalidToken, LoginNotFresh, NotAuthenticated
+from asgi_login.loader import UserLoader
+from asgi_login.tokens import Tokens
+from asgi_login.transports import Transport
+
+ExceptionOrClass: TypeAlias = Exception | type[Exception]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]+")
+# RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
+_REALM = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")
+_URL = re.compile(r"[\x21-\x7e]+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sessions:
+    """Settings of logins in the browser.
+
+    Attributes:
+        idle: How long a login lives without a request.
+        lifetime: How long it lives at most.
+        remember_for: How long a remembered login can be restored.
+        fresh_for: How long after the user proved who they are a login counts as fresh.
+        protection: What a changed client does to a login: "basic", "strong", or None for nothing.
+        fingerprint: What identifies a client, from the scope; None for its address and User-Agent.
+        stamp: A value of the user's whose change ends all their logins, say of the password's hash.
+        reauthenticate_at: Where a browser whose login is not fresh is sent: a path or an absolute URL.
+
+    """
+
+    idle: timedelta = timedelta(minutes=15)
+    lifetime: timedelta = timedelta(days=30)
+    remember_for: timedelta = timedelta(days=30)
+    fresh_for: timedelta = timedelta(minutes=10)
+    protection: Literal["basic", "strong"] | None = "basic"
+    fingerprint: Callable[[Any], bytes] | None = field(default=None, repr=False)
+    stamp: Callable[[Any], str] | None = field(default=None, repr=False)
+    reauthenticate_at: str | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("idle", "lifetime", "remember_for", "fresh_for"):
+            positive_timedelta(name, getattr(self, name))
+        if self.idle > self.lifetime:
+            raise ValueError("idle must not be longer than lifetime")
+        if self.protection not in ("basic", "strong", None):
+            raise ValueError(f'protection is "basic", "strong" or None, not {self.protection!r}')
+        check_login_url("reauthenticate_at", self.reauthenticate_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """Everything about one manager that a request needs to know."""
+
+    name: str
+    realm: str
+    tokens: Tokens = field(repr=False)
+    loader: UserLoader[Any] = field(repr=False)
+    clock: Callable[[], float] = field(repr=False)
+    transports: tuple[Transport, ...]
+    scopes: Mapping[str, str]
+    token_url: str
+    default_expiry: timedelta
+    sessions: Sessions | None
+    redirect_to: str | None
+    not_authenticated_exception: ExceptionOrClass | None
+    out_of_scope_exception: ExceptionOrClass | None
+
+    def __post_init__(self) -> None:
+        if not _NAME.fullmatch(self.name):
+            raise ValueError(f"name {self.name!r}: use letters, digits, '.', '-' and '_'")
+        if not _REALM.fullmatch(self.realm):
+            raise ValueError("realm stands in a quoted header value: use visible ASCII without quotes and backslashes")
+        positive_timedelta("default_expiry", self.default_expiry)
+        check_scope_names("scopes", self.scopes)
+        check_login_url("redirect_to", self.redirect_to)
+        _check_transports(self.transports)
+        _check_exception("not_authenticated_exception", self.not_authenticated_exception)
+        _check_exception("out_of_scope_exception", self.out_of_scope_exception)
+        self._check_verify_only()
+
+    def _check_verify_only(self) -> None:
+        if self.tokens.keys.signing.can_sign:
+            return
+        rules = self.tokens.rules
+        if rules.audience is None and not rules.any_audience:
+            raise ValueError(
+                "a manager with only a public key must name its audience=, or an ID token made for another service "
+                "logs its user in here; if the issuer sends no usable aud, say insecure_any_audience=True"
+            )
+        if self.sessions is not None and self.sessions.protection == "strong":
+            raise ValueError(
+                'protection="strong" needs a key that signs, and this manager has only a public one: '
+                "pass the private key, or sessions=None"
+            )
+
+    @property
+    def fresh_for(self) -> float:
+        """Seconds for which a proof of identity counts as fresh."""
+        return (self.sessions or Sessions()).fresh_for.total_seconds()
+
+    @property
+    def route_name(self) -> str | None:
+        """`redirect_to` where it is neither path nor URL but the name of a route, which only an adapter can resolve."""
+        return self.redirect_to if self.redirect_to and "/" not in self.redirect_to else None
+
+    def located(self, error: AuthError) -> AuthError:
+        """Tell an error its realm, and where a browser goes from here; returns the same error."""
+        error.realm = self.realm
+        if isinstance(error, LoginNotFresh):
+            error.login_url = self.sessions.reauthenticate_at if self.sessions else None
+        elif isinstance(error, (NotAuthenticated, InvalidToken)) and self.route_name is None:
+            error.login_url = self.redirect_to
+        return error
+
+
+def check_login_url(argument: str, url: str | None) -> None:
+    """Validate where browsers are sent to log in.
+
+    Raises:
+        ValueError: It is no path, absolute http(s) URL or route name.
+
+    """
+    if url is None:
+        return
+    parts = urlsplit(url)
+    is_path = url.startswith("/") and not url.startswith("//")
+    is_url = parts.scheme in {"http", "https"} and bool(parts.netloc)
+    is_route_name = "/" not in url
+    if not _URL.fullmatch(url) or "\\" in url or not (is_path or is_url or is_route_name):
+        raise ValueError(
+            f"{argument} is a path like '/login', an absolute http(s) URL, or with the Starlette and FastAPI adapters "
+            f"the name of a route; not {url!r}"
+        )
+
+
+def positive_timedelta(name: str, value: timedelta) -> timedelta:
+    """Return `value` if it is a positive timedelta.
+
+    Raises:
+        TypeError: It is no timedelta.
+        ValueError: It is not positive.
+
+    """
+    if not isinstance(value, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{name} is a timedelta, like timedelta(minutes=15), not {type(value).__name__}")
+    if value <= timedelta(0):
+        raise ValueError(f"{name} must be positive")
+    return value
+
+
+def claim_rules(
+    issuer: str | None, audience: str | None, leeway: timedelta, *, insecure_any_audience: bool
+) -> ClaimRules:
+    """Validate what is asked of every token's claims."""
+    for name, value in {"issuer": issuer, "audience": audience}.items():
+        if value is not None and (not isinstance(value, str) or not value):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"{name} is a non-empty string, or None")
+    if audience is not None and insecure_any_audience:
+        raise ValueError("audience= and insecure_any_audience=True contradict each other: choose one")
+    if not isinstance(leeway, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"leeway is a timedelta, not {type(leeway).__name__}")
+    if not timedelta(0) <= leeway <= MAX_LEEWAY:
+        raise ValueError("leeway is between 0 and 5 minutes; clocks further apart want NTP, not leeway")
+    return ClaimRules(
+        issuer=issuer, audience=audience, any_audience=insecure_any_audience, leeway=leeway.total_seconds()
+    )
+
+
+_TRANSPORT_MEMBERS: Final = ("name", "ambient", "extract")
+
+
+def _check_transports(transports: tuple[Transport, ...]) -> None:
+    if not transports:
+        raise ValueError("at least one transport is needed, say BearerTransport()")
+    for transport in transports:
+        if isinstance(transport, type) or not all(hasattr(transport, member) for member in _TRANSPORT_MEMBERS):
+            raise TypeError(f"{transport!r} is no transport: it needs name, ambient and extract(scope)")
+    names = [transport.name for transport in transports]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two transports have the same name ({', '.join(names)}): pass name= to one of them")
+
+
+def _check_exception(argument: str, exception: ExceptionOrClass | None) -> None:
+    if exception is None or isinstance(exception, Exception):
+        return
+    if not (isinstance(exception, type) and issubclass(exception, Exception)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"{argument} is an exception or its class, not {exception!r}")
+    try:
+        exception()
+    except TypeError:
+        raise TypeError(
+            f"{argument}: {exception.__name__} cannot be made without arguments: pass an instance, which is copied"
+        ) from None
+
+
+class HasConfig(Protocol):
+    """A manager, seen from the rooms below it."""
+
+    @property
+    def config(self) -> Config:
+        """Its settings."""
+        ...

@@ -1,0 +1,136 @@
+"""What a request can be refused for: each error knows its status, its RFC code and its challenge.
+
+AuthError
+├── InvalidRequest      400  invalid_request                     RFC 6750 §3.1
+├── NotAuthenticated    401  (no code: no credential was sent)   RFC 6750 §3.1
+├── InvalidToken        401  invalid_token                       RFC 6750 §3.1
+├── LoginNotFresh       401  insufficient_user_authentication    RFC 9470 §3
+├── InsufficientScope   403  insufficient_scope                  RFC 6750 §3.1
+└── CrossOriginRequest  403  cross_origin_request                (no challenge: the credential was fine)
+
+What an error says to the client is fixed text. Why a token was refused goes to the log, as `reason`.
+"""
+
+from collections.abc import Iterable
+from typing import Self
+
+
+class AuthError(Exception):
+    """A request was refused.
+
+    Args:
+        reason: Why, for the log; never sent to the client, and never a token or a claim.
+
+    Attributes:
+        status: The HTTP status code.
+        error: The code in the body, and in the challenge where an RFC defines it.
+        description: A sentence for the developer of the client.
+        realm: The realm of the challenge (RFC 9110 §11.5).
+        login_url: Where a browser that navigates is sent instead, or None.
+
+    """
+
+    status: int = 401
+    error: str = "unauthorized"
+    description: str = "Authentication is required"
+    realm: str = "api"
+    login_url: str | None = None
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    @property
+    def challenge(self) -> str | None:
+        """The value of WWW-Authenticate (RFC 9110 §11.6.1), or None where no other credential would help."""
+        return f'Bearer realm="{self.realm}", error="{self.error}", error_description="{self.description}"'
+
+    def again(self) -> Self:
+        """Return an equal error to raise.
+
+        An exception that has been raised holds its traceback, and with it the request; the error that is kept in
+        `scope["state"]` must never be that one.
+        """
+        copy = type(self).__new__(type(self))
+        copy.args = self.args
+        copy.__dict__.update(self.__dict__)
+        return copy
+
+
+class InvalidRequest(AuthError):
+    """The Authorization header is malformed or sent twice (400)."""
+
+    status = 400
+    error = "invalid_request"
+    description = "The request must carry one Authorization header with one Bearer token"
+
+
+class NotAuthenticated(AuthError):
+    """The request carries no credential (401)."""
+
+    @property
+    def challenge(self) -> str:
+        """RFC 6750 §3.1: without a credential the challenge has no error code."""
+        return f'Bearer realm="{self.realm}"'
+
+
+class InvalidToken(AuthError):
+    """The token is expired, broken or meant for someone else, or its user is gone (401).
+
+    Args:
+        reason: Why, for the log.
+        expired: Whether its time is all that is wrong with it: the only cause that a client is told.
+
+    """
+
+    error = "invalid_token"
+    description: str = "The token is invalid"
+
+    def __init__(self, reason: str = "", *, expired: bool = False) -> None:
+        super().__init__(reason)
+        self.expired = expired
+        if expired:
+            self.description = "The token has expired"
+
+
+class LoginNotFresh(AuthError):
+    """The login is too old, or was restored without a password (401)."""
+
+    error = "insufficient_user_authentication"
+    description = "A more recent login is required"
+
+
+class InsufficientScope(AuthError):
+    """The token does not grant every scope that is needed (403).
+
+    Args:
+        reason: Why, for the log.
+        required: All scopes that are needed.
+
+    """
+
+    status = 403
+    error = "insufficient_scope"
+    description = "The request requires higher privileges than the token grants"
+
+    def __init__(self, reason: str = "", *, required: Iterable[str] = ()) -> None:
+        super().__init__(reason)
+        self.required: tuple[str, ...] = tuple(required)
+
+    @property
+    def challenge(self) -> str:
+        """RFC 6750 §3: `scope` names what is needed."""
+        return f'{super().challenge}, scope="{" ".join(self.required)}"'
+
+
+class CrossOriginRequest(AuthError):
+    """Another site made the browser send this request, with the user's cookie or to log them in or out (403)."""
+
+    status = 403
+    error = "cross_origin_request"
+    description = "The request comes from another origin"
+
+    @property
+    def challenge(self) -> None:
+        """None: the credential was fine."""
+        return

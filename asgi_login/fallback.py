@@ -1,0 +1,173 @@
+"""The right answer where a gate has refused and the application could not say so.
+
+A decorator raises AuthError out of a view. A framework that does not know it answers 500, closes the websocket,
+or lets it escape. The two classes here watch what one connection sends and put the refusal's own answer there.
+"""
+
+import logging
+import sys
+from collections.abc import Awaitable
+from typing import cast
+
+from asgi_login._asgi import Headers, Message, Receive, Scope, Send
+from asgi_login.errors import AuthError
+from asgi_login.responses import add_vary, answer, close_accepted
+from asgi_login.state import Record
+
+_log = logging.getLogger("asgi_login")
+
+
+class HTTPFallback:
+    """Watches one HTTP response."""
+
+    __slots__ = ("_complete", "_record", "_replaced", "_scope", "_send", "_started")
+
+    def __init__(self, scope: Scope, send: Send, record: Record) -> None:
+        self._scope = scope
+        self._send = send
+        self._record = record
+        self._started = False
+        self._complete = False
+        self._replaced = False
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message on, or put a refusal's answer in place of a 5xx."""
+        if self._replaced:
+            # The rest of the 5xx whose place our answer has taken.
+            return _nothing()
+        if message["type"] == "http.response.start":
+            refusal, self._record.refusal = self._record.refusal, None
+            # Below 500 the application's own handler has spoken.
+            if refusal is not None and message["status"] >= 500 and not _is_another_failure(refusal):  # noqa: PLR2004
+                return self._answer(refusal)
+            self._started = True
+            if self._record.auth.is_ambient:
+                message = _varying(message)
+        elif message["type"] == "http.response.body":
+            self._complete = not message.get("more_body", False)
+        return self._send(message)
+
+    async def settle(self, problem: Exception) -> None:
+        """Answer an exception that escaped the application if it is an AuthError, else raise it.
+
+        Raises:
+            Exception: `problem`, where it is not ours, or where a response had begun that cannot be taken back: the
+                server must break it off, or a client would take half a page for the whole.
+
+        """
+        error = _auth_error_in(problem)
+        if error is None:
+            raise problem
+        if self._replaced or self._complete:
+            return
+        if self._started:
+            raise problem
+        await self._answer(error)
+
+    async def _answer(self, error: AuthError) -> None:
+        self._replaced = True
+        _log_refusal(error)
+        await answer(error, self._scope, self._send_varying)
+
+    async def _send_varying(self, message: Message) -> None:
+        if message["type"] == "http.response.start" and self._record.auth.is_ambient:
+            message = _varying(message)
+        await self._send(message)
+
+
+class WebSocketFallback:
+    """Watches one websocket, and sees to it that none is refused before it has asked to connect."""
+
+    __slots__ = ("_accepted", "_connected", "_ended", "_receive", "_record", "_replaced", "_scope", "_send")
+
+    def __init__(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._record = record
+        self._connected = False
+        self._accepted = False
+        self._ended = False
+        self._replaced = False
+
+    async def receive(self) -> Message:
+        """Pass a message on to the application."""
+        message = await self._receive()
+        self._connected = self._connected or message["type"] == "websocket.connect"
+        return message
+
+    async def send(self, message: Message) -> None:
+        """Pass a message on, or put a refusal's answer in place of a close or a 5xx."""
+        if self._replaced:
+            return
+        kind = message["type"]
+        if kind == "websocket.http.response.body":
+            await self._send(message)
+            return
+        refusal, self._record.refusal = self._record.refusal, None
+        denies = kind == "websocket.http.response.start"
+        ends = kind == "websocket.close" or (denies and message["status"] >= 500)  # noqa: PLR2004
+        # Anything but an end is the application's own handler speaking.
+        if refusal is not None and ends and not _is_another_failure(refusal):
+            await self._refuse(refusal)
+            return
+        self._ended = self._ended or ends or denies
+        self._accepted = self._accepted or kind == "websocket.accept"
+        await self._send_connected(_varying(message) if denies and self._record.auth.is_ambient else message)
+
+    async def settle(self, problem: Exception) -> None:
+        """Close with the answer to an exception that escaped the application if it is an AuthError, else raise it."""
+        error = _auth_error_in(problem)
+        if error is None:
+            raise problem
+        if not self._replaced and not self._ended:
+            await self._refuse(error)
+
+    async def _refuse(self, error: AuthError) -> None:
+        self._replaced = True
+        _log_refusal(error)
+        if self._accepted:
+            await self._send(close_accepted(error))
+        else:
+            await answer(error, self._scope, self._send_connected)
+
+    async def _send_connected(self, message: Message) -> None:
+        # granian ends the process on a close that is sent before it has handed over websocket.connect.
+        while not self._accepted and not self._connected:
+            if (await self.receive())["type"] == "websocket.disconnect":
+                return
+        await self._send(message)
+
+
+def _is_another_failure(refusal: AuthError) -> bool:
+    """Tell whether what the application is failing with, as it sends this, is something else than the refusal.
+
+    A framework that answers from its `except` block shows us the exception; one that does not has only the
+    refusal to fail with, as far as anybody can tell.
+    """
+    handled = sys.exception()
+    return isinstance(handled, Exception) and _auth_error_in(handled) is not refusal
+
+
+def _auth_error_in(problem: BaseException) -> AuthError | None:
+    """Return the AuthError that `problem` is, or is a group of nothing but; frameworks with task groups make these."""
+    while isinstance(problem, BaseExceptionGroup):
+        group = cast("BaseExceptionGroup[BaseException]", problem)
+        if len(group.exceptions) != 1:
+            return None
+        problem = group.exceptions[0]
+    return problem if isinstance(problem, AuthError) else None
+
+
+def _log_refusal(error: AuthError) -> None:
+    _log.info("%s (%s) answered in place of the application", type(error).__name__, error.reason)
+
+
+def _varying(message: Message) -> Message:
+    headers: Headers = list(message.get("headers", ()))
+    add_vary(headers, b"Cookie")
+    return {**message, "headers": headers}
+
+
+async def _nothing() -> None:
+    """Awaited in place of a message that is dropped."""

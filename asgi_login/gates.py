@@ -1,0 +1,190 @@
+"""What keeps a request out: decorators for views of any framework, and Gate, the same around an ASGI application."""
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar, cast, overload
+
+from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes, under
+from asgi_login._callables import is_async_callable
+from asgi_login.claims import check_scope_names
+from asgi_login.config import Config, ExceptionOrClass
+from asgi_login.errors import AuthError, InsufficientScope, InvalidRequest, InvalidToken, NotAuthenticated
+from asgi_login.responses import answer, answer_preflight, is_preflight
+from asgi_login.state import current_record, get_auth
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+@overload
+def login_required(view: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def login_required(*, manager: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def login_required(view: Callable[..., Any] | None = None, /, *, manager: str | None = None) -> Any:
+    """Let a view run for logged-in users only (401 otherwise).
+
+    Args:
+        view: A plain or async function of any framework; its signature is kept and never looked at.
+        manager: The name of the manager whose users are meant; None for every manager's.
+
+    The view raises AuthError, or the manager's `not_authenticated_exception`; RuntimeError where no request is
+    being handled.
+
+    Example:
+        >>> @login_required
+        ... async def profile(request): ...
+
+    """
+    return _decorator("login_required", view, manager=manager)
+
+
+@overload
+def fresh_login_required(view: Callable[P, R], /) -> Callable[P, R]: ...
+@overload
+def fresh_login_required(*, manager: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]: ...
+def fresh_login_required(view: Callable[..., Any] | None = None, /, *, manager: str | None = None) -> Any:
+    """Let a view run only for users who proved who they are within `Sessions(fresh_for=)` (401, RFC 9470).
+
+    Args:
+        view: A plain or async function of any framework.
+        manager: The name of the manager whose users are meant; None for every manager's.
+
+    """
+    return _decorator("fresh_login_required", view, fresh=True, manager=manager)
+
+
+def requires_scopes(*scopes: str, manager: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Let a view run only where the token grants all of `scopes` (403, RFC 6750 §3.1; 401 without a user).
+
+    Args:
+        scopes: Compared exactly; "read" does not imply "read:all", nor the reverse.
+        manager: The name of the manager whose users are meant; None for every manager's.
+
+    Raises:
+        TypeError: Called without a scope, or with the view itself.
+        ValueError: A scope is empty or has a space in it.
+
+    Example:
+        >>> @requires_scopes("orders:read", "orders:write")
+        ... async def orders(request): ...
+
+    """
+    names = check_scope_names("requires_scopes", scopes)
+    if not names:
+        raise TypeError("requires_scopes() needs at least one scope; for any user at all there is login_required")
+    return cast(
+        "Callable[[Callable[P, R]], Callable[P, R]]",
+        _decorator("requires_scopes", None, scopes=names, manager=manager),
+    )
+
+
+class Gate:
+    """Keeps requests out of an ASGI application or a mounted part of one.
+
+    Args:
+        app: The application behind the gate.
+        scopes: OAuth scopes that are all needed; none of them means that any user may pass.
+        fresh: Whether a fresh login is needed.
+        manager: The name of the manager whose users may pass; None for every manager's.
+        exempt: Paths that stay open with everything below them, by whole segments of `scope["path"]`:
+            "/static" opens /static/x, not /staticadmin.
+
+    Raises:
+        TypeError, ValueError: An argument is no sequence of scopes or paths.
+
+    The gate answers by itself (RFC 6750 §3) and lets lifespan through. It answers a CORS preflight with an empty
+    204, so CORS middleware belongs outside of it.
+
+    Example:
+        >>> Mount("/admin", app=Gate(admin, scopes=["admin"], exempt=["/admin/login"]))
+
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        scopes: Iterable[str] = (),
+        *,
+        fresh: bool = False,
+        manager: str | None = None,
+        exempt: Iterable[str] = (),
+    ) -> None:
+        self.app = app
+        self._scopes = check_scope_names("Gate(scopes=)", scopes)
+        self._fresh = fresh
+        self._manager = manager
+        self._exempt = path_prefixes("exempt", exempt)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Let one connection pass, or answer it."""
+        if scope["type"] not in {"http", "websocket"} or under(scope["path"], self._exempt):
+            await self.app(scope, receive, send)
+            return
+        error = get_auth(scope).refusal(self._scopes, fresh=self._fresh, manager=self._manager)
+        if error is None:
+            await self.app(scope, receive, send)
+        elif is_preflight(scope):
+            await answer_preflight(send)
+        else:
+            await answer(error, scope, send)
+
+
+def application_exception(config: Config, error: AuthError) -> Exception:
+    """Return what a decorator or dependency raises for `error`: the application's own exception, where it has one."""
+    if isinstance(error, InsufficientScope):
+        return _copied(config.out_of_scope_exception, error)
+    if isinstance(error, (NotAuthenticated, InvalidToken, InvalidRequest)):
+        return _copied(config.not_authenticated_exception, error)
+    return error
+
+
+def _copied(exception: ExceptionOrClass | None, error: AuthError) -> Exception:
+    if exception is None:
+        return error
+    if isinstance(exception, type):
+        return exception()
+    # Raising one instance again and again would chain every request's traceback to it.
+    copy = type(exception).__new__(type(exception), *exception.args)
+    copy.args = exception.args
+    copy.__dict__.update(exception.__dict__)
+    return copy
+
+
+def _decorator(
+    name: str,
+    view: Callable[..., Any] | None,
+    *,
+    scopes: tuple[str, ...] = (),
+    fresh: bool = False,
+    manager: str | None = None,
+) -> Any:  # noqa: ANN401 - the overloads of the public names say what it is
+    def check() -> None:
+        record = current_record()
+        error = record.auth.refusal(scopes, fresh=fresh, manager=manager)
+        if error is None:
+            return
+        exception = application_exception(record.auth.config(manager), error)
+        # An exception of the application's own has a handler of its own; only ours needs somebody to answer it.
+        record.refusal = exception if isinstance(exception, AuthError) else None
+        raise exception
+
+    def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
+        if not callable(function) or isinstance(function, type):
+            raise TypeError(f"{name} decorates a function or method; around a class or application use Gate")
+        if is_async_callable(function):
+
+            @wraps(function)
+            async def async_gate(*args: object, **kwargs: object) -> object:
+                check()
+                return await function(*args, **kwargs)
+
+            return async_gate
+
+        @wraps(function)
+        def gate(*args: object, **kwargs: object) -> object:
+            check()
+            return function(*args, **kwargs)
+
+        return gate
+
+    return decorate if view is None else decorate(view)

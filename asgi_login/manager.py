@@ -1,0 +1,214 @@
+"""LoginManager: what an application configures, registers its user loader with, and issues tokens by."""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Any, Generic, TypeVar, overload
+
+from asgi_login.claims import check_scope_names
+from asgi_login.config import Config, ExceptionOrClass, Sessions, claim_rules, positive_timedelta
+from asgi_login.keyset import KeySet, Secret
+from asgi_login.loader import UserLoader
+from asgi_login.set_cookie import put_cookie
+from asgi_login.tokens import Tokens, peek_expiry
+from asgi_login.transports import BearerTransport, CookieTransport, Transport
+
+UserT = TypeVar("UserT")
+LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
+
+
+class LoginManager(Generic[UserT]):
+    """The logins of an application.
+
+    Args:
+        secret: The key, in one of these forms, or a sequence of them, of which the first signs and all verify:
+            a str or bytes of at least 32 random bytes; a PEM together with `algorithm`; a dict with "private_key"
+            and "password" for an encrypted PEM; a Key.
+        token_url: Where clients log in, for OpenAPI and documentation.
+        algorithm: Of a secret that is no Key: "HS256", or "RS256" and others for a PEM.
+        transports: Where tokens travel; those in headers are read before cookies.
+        default_expiry: How long access tokens live.
+        scopes: The OAuth scopes there are, with a description of each, for OpenAPI.
+        issuer: The claim `iss` that is written and required; None writes none and accepts any.
+        audience: The claim `aud` that is written and required; None writes none and refuses tokens that have one.
+        leeway: By how much clocks may differ, at most 5 minutes.
+        insecure_any_audience: Do not look at `aud`: for issuers that send none, or a useless one.
+        sessions: Settings of browser logins; None for an API only.
+        redirect_to: Where a browser without a login is sent: a path, an absolute URL, or with the Starlette and
+            FastAPI adapters the name of a route.
+        not_authenticated_exception: What decorators raise instead of our 401, class or instance.
+        out_of_scope_exception: What decorators raise instead of our 403, class or instance.
+        name: Unique where several managers serve one application.
+        realm: Of the WWW-Authenticate challenge.
+        token_cache_size: How many verified tokens may be kept; 0 for none.
+        clock: Seconds since the epoch.
+
+    Raises:
+        ValueError, TypeError: A setting that would be unsafe or would never work, with what to write instead.
+
+    Example:
+        >>> manager = LoginManager(os.environ["SECRET"], transports=[BearerTransport(), CookieTransport()])
+        >>> @manager.user_loader
+        ... async def load_user(sub: str) -> User | None:
+        ...     return await db.get_user(sub)
+
+    """
+
+    def __init__(
+        self,
+        secret: Secret | Sequence[Secret],
+        token_url: str = "/auth/token",  # noqa: S107 - an address
+        *,
+        algorithm: str = "HS256",
+        transports: Iterable[Transport] = (BearerTransport(),),
+        default_expiry: timedelta = timedelta(minutes=15),
+        scopes: Mapping[str, str] | None = None,
+        issuer: str | None = None,
+        audience: str | None = None,
+        leeway: timedelta = timedelta(0),
+        insecure_any_audience: bool = False,
+        sessions: Sessions | None = Sessions(),  # noqa: B008 - frozen
+        redirect_to: str | None = None,
+        not_authenticated_exception: ExceptionOrClass | None = None,
+        out_of_scope_exception: ExceptionOrClass | None = None,
+        name: str = "default",
+        realm: str = "api",
+        token_cache_size: int = 4096,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        if type(token_cache_size) is not int or token_cache_size < 0:
+            raise ValueError("token_cache_size is a whole number of tokens; 0 keeps none")
+        rules = claim_rules(issuer, audience, leeway, insecure_any_audience=insecure_any_audience)
+        self._loader = UserLoader[UserT]()
+        self._config = Config(
+            name=name,
+            realm=realm,
+            tokens=Tokens(KeySet.of(secret, algorithm), rules, clock=clock),
+            loader=self._loader,
+            clock=clock,
+            transports=tuple(transports),
+            scopes=MappingProxyType(dict(scopes or {})),
+            token_url=token_url,
+            default_expiry=default_expiry,
+            sessions=sessions,
+            redirect_to=redirect_to,
+            not_authenticated_exception=not_authenticated_exception,
+            out_of_scope_exception=out_of_scope_exception,
+        )
+
+    @property
+    def config(self) -> Config:
+        """The settings, frozen."""
+        return self._config
+
+    @property
+    def name(self) -> str:
+        """The name that gates and `Auth.manager` know this manager by."""
+        return self._config.name
+
+    @property
+    def token_url(self) -> str:
+        """Where clients log in."""
+        return self._config.token_url
+
+    @overload
+    def user_loader(self, loader: LoaderT, /) -> LoaderT: ...
+    @overload
+    def user_loader(self, /, *args: object, **kwargs: object) -> Callable[[LoaderT], LoaderT]: ...
+    def user_loader(self, /, *args: Any, **kwargs: Any) -> Any:
+        """Register the function that returns the user for a token's `sub`, or None if there is no such user.
+
+        Used as `@manager.user_loader`, or as `@manager.user_loader(*args, **kwargs)` to pass more arguments on after
+        `sub`; a single callable among these goes by keyword. The loader may be async, plain (then it runs in a
+        worker thread), or return anything awaitable. Parameters named `scope` and `claims` are given the ASGI scope
+        and the verified claims. What it raises becomes a 5xx, never an anonymous visitor.
+
+        Raises:
+            TypeError: The function cannot be called like that.
+
+        Example:
+            >>> @manager.user_loader(session_factory=make_session)
+            ... def load_user(sub: str, session_factory) -> User | None:
+            ...     with session_factory() as session:
+            ...         return session.get(User, sub)
+
+        """
+        if len(args) == 1 and not kwargs and callable(args[0]):
+            self._loader.register(args[0], (), {})
+            return args[0]
+
+        def register(loader: LoaderT) -> LoaderT:
+            self._loader.register(loader, args, kwargs)
+            return loader
+
+        return register
+
+    def create_access_token(
+        self, *, data: Mapping[str, object], expires: timedelta | None = None, scopes: Iterable[str] = ()
+    ) -> str:
+        """Return a signed access token (RFC 9068).
+
+        Args:
+            data: The claims; `sub` names the user. `exp`, `iat` and `jti` are replaced by our own, `iss` and `aud`
+                where they are configured.
+            expires: How long it lives; None for `default_expiry`.
+            scopes: The OAuth scopes it grants.
+
+        Raises:
+            TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
+            ValueError: `expires` is not positive, a claim would be refused on reading, the token would be longer
+                than 8,192 bytes, or this manager has only a public key.
+
+        Example:
+            >>> manager.create_access_token(data={"sub": "ada"}, scopes=["orders:read"])
+
+        """
+        lifetime = self._config.default_expiry if expires is None else positive_timedelta("expires", expires)
+        return self._config.tokens.issue(data, lifetime=lifetime, scopes=check_scope_names("scopes", scopes))
+
+    def set_cookie(self, response: object, token: str) -> None:
+        """Put a token into this manager's cookie on a response.
+
+        Args:
+            response: A Starlette, FastAPI, Quart, Litestar or Django response; for others there is
+                `CookieTransport.set_cookie_header`.
+            token: An access token.
+
+        Raises:
+            TypeError: Another kind of response.
+            ValueError: No CookieTransport is configured, or browsers would drop the cookie (more than 4,096 bytes).
+
+        """
+        transport = self.cookie_transport
+        exp = peek_expiry(token)
+        put_cookie(
+            response,
+            transport.set_cookie_header(token, expires_in=None if exp is None else exp - self._config.clock()),
+        )
+
+    def delete_cookie(self, response: object) -> None:
+        """Delete this manager's cookie, by the same attributes that set it.
+
+        Raises:
+            TypeError: Another kind of response than `set_cookie` takes.
+            ValueError: No CookieTransport is configured.
+
+        """
+        put_cookie(response, self.cookie_transport.delete_cookie_header())
+
+    @property
+    def cookie_transport(self) -> CookieTransport:
+        """The first cookie of this manager, the one that is written.
+
+        Raises:
+            ValueError: It has none.
+
+        """
+        for transport in self._config.transports:
+            if isinstance(transport, CookieTransport):
+                return transport
+        raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(name={self.name!r}, transports={list(self._config.transports)!r})"

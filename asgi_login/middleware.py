@@ -1,0 +1,145 @@
+"""The ASGI shell: authenticates each connection, tells the application through the scope, and cleans up."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes, under
+from asgi_login.authenticator import Authenticator
+from asgi_login.config import Config, HasConfig
+from asgi_login.errors import CrossOriginRequest
+from asgi_login.fallback import HTTPFallback, WebSocketFallback
+from asgi_login.responses import answer
+from asgi_login.state import RECORD, AnyAuth, Record
+
+
+class AuthMiddleware:
+    """Wraps any ASGI application; afterwards `scope["state"]` has `user`, `scopes` and `auth`.
+
+    Args:
+        app: The application.
+        manager: One LoginManager, or several: the headers of all are read first, then their cookies.
+        skip: Paths, and everything below them, at which nobody is looked at: the request is anonymous there.
+        resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
+
+    Raises:
+        ValueError: Two managers cannot be told apart, or `redirect_to` names a route that nobody resolves.
+
+    A bad credential does not stop a public page; a gate answers for it. The one thing that is answered here is a
+    request that another site has made the browser send with the user's cookie (403).
+
+    Example:
+        >>> async def hello(scope, receive, send): ...
+        >>> manager = LoginManager(secrets.token_bytes(32))
+        >>> app = AuthMiddleware(hello, manager, skip=["/static"])
+
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        manager: HasConfig | Sequence[HasConfig],
+        *,
+        skip: Iterable[str] = (),
+        resolve_route: Callable[[str], str] | None = None,
+    ) -> None:
+        managers = manager if isinstance(manager, Sequence) else (manager,)
+        configs = [_resolved(one.config, resolve_route) for one in managers]
+        _check_distinct(configs)
+        self.app = app
+        self._authenticator = Authenticator[Any](configs)
+        self._skip = path_prefixes("skip", skip)
+        self._lifespan_state: object = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection."""
+        if scope["type"] not in {"http", "websocket"}:
+            if scope["type"] == "lifespan":
+                self._lifespan_state = scope.get("state")
+            await self.app(scope, receive, send)
+            return
+        if self._skip and under(scope["path"], self._skip):
+            auth: AnyAuth = self._authenticator.anonymous
+        else:
+            auth = await self._authenticator.authenticate(scope)
+        self._publish(scope, auth)
+        record = Record(auth)
+        # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
+        # same context, and what was set for a logged-in user would still be there.
+        token = RECORD.set(record)
+        try:
+            if scope["type"] == "http":
+                await self._http(scope, receive, send, record)
+            else:
+                await self._websocket(scope, receive, send, record)
+        finally:
+            record.close()
+            RECORD.reset(token)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
+        fallback = HTTPFallback(scope, send, record)
+        if isinstance(record.auth.error, CrossOriginRequest):
+            await answer(record.auth.error, scope, fallback.send)
+            return
+        try:
+            await self.app(scope, receive, fallback.send)
+        except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
+            await fallback.settle(problem)
+
+    async def _websocket(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
+        fallback = WebSocketFallback(scope, receive, send, record)
+        if isinstance(record.auth.error, CrossOriginRequest):
+            await answer(record.auth.error, scope, fallback.send)
+            return
+        try:
+            await self.app(scope, fallback.receive, fallback.send)
+        except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
+            await fallback.settle(problem)
+
+    def _publish(self, scope: Scope, auth: AnyAuth) -> None:
+        """Write into the request's own state, in place: middleware outside reads it there afterwards."""
+        state: dict[str, object] | None = scope.get("state")
+        if state is None:
+            state = scope["state"] = {}
+        elif state is self._lifespan_state:
+            # The server handed out the state of all requests; one of them must not write into it.
+            state = scope["state"] = dict(state)
+        state["user"] = auth.user
+        state["scopes"] = auth.scopes
+        state["auth"] = auth
+
+
+def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:
+    if config.route_name is None:
+        return config
+    if resolve_route is None:
+        raise ValueError(
+            f"redirect_to={config.route_name!r} is the name of a route, which only the Starlette and FastAPI adapters "
+            "can resolve: write the path of the login page, or use their install()"
+        )
+    return replace(config, redirect_to=resolve_route(config.route_name))
+
+
+def _check_distinct(configs: Sequence[Config]) -> None:
+    if not configs:
+        raise ValueError("AuthMiddleware needs at least one LoginManager")
+    names = [config.name for config in configs]
+    if len(set(names)) < len(names):
+        raise ValueError(f"two managers have the same name ({', '.join(names)}): pass name= to tell them apart")
+    for i, one in enumerate(configs):
+        for other in configs[i + 1 :]:
+            if _accept_each_others_tokens(one, other):
+                raise ValueError(
+                    f"the managers {one.name!r} and {other.name!r} share a key, so that a token of one would log its "
+                    "user into the other: give them different keys, or each an issuer= or audience= of its own"
+                )
+
+
+def _accept_each_others_tokens(one: Config, other: Config) -> bool:
+    a, b = one.tokens, other.tokens
+    if {key.thumbprint for key in a.keys}.isdisjoint(key.thumbprint for key in b.keys):
+        return False
+    # Without an issuer of its own a manager takes tokens of any; without an audience it takes none that has one.
+    issuers_differ = a.rules.issuer is not None and b.rules.issuer is not None and a.rules.issuer != b.rules.issuer
+    audiences_differ = a.rules.audience != b.rules.audience and not (a.rules.any_audience or b.rules.any_audience)
+    return not (issuers_differ or audiences_differ)

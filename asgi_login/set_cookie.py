@@ -1,0 +1,82 @@
+"""Puts a Set-Cookie line onto a response object of any framework, one for each name (RFC 6265bis §4.1.1)."""
+
+import time
+from http.cookies import Morsel, SimpleCookie
+from typing import Any, cast
+
+from asgi_login._asgi import Headers
+
+# Response classes are told apart by what they can do, so that no framework is imported here.
+_UNKNOWN = (
+    "set_cookie() and delete_cookie() know the responses of Starlette, FastAPI, Quart, Litestar and Django, not {}: "
+    "add the pair of bytes that transport.set_cookie_header(token) returns to the headers yourself"
+)
+
+
+def put_cookie(response: object, header: tuple[bytes, bytes]) -> None:
+    """Set or delete a cookie on a response; an earlier line for the same cookie is replaced.
+
+    Args:
+        response: A Starlette, FastAPI, Quart, Litestar or Django response.
+        header: What a CookieTransport's `set_cookie_header` or `delete_cookie_header` returned.
+
+    Raises:
+        TypeError: It is none of these.
+        ValueError: Its framework cannot write one of the cookie's attributes.
+
+    """
+    line = header[1].decode()
+    target = cast("Any", response)
+    if isinstance(getattr(response, "raw_headers", None), list):
+        _put_starlette(target.raw_headers, header)
+    elif isinstance(getattr(response, "cookies", None), SimpleCookie):
+        morsel = _morsel(line)
+        target.cookies[morsel.key] = morsel
+    elif isinstance(getattr(response, "cookies", None), list) and hasattr(response, "set_cookie"):
+        _put_litestar(target, _morsel(line))
+    elif hasattr(getattr(response, "headers", None), "setlist"):
+        others = [other for other in target.headers.getlist("set-cookie") if not _is_same_cookie(other, line)]
+        target.headers.setlist("set-cookie", [*others, line])
+    else:
+        raise TypeError(_UNKNOWN.format(type(response).__name__))
+
+
+def _put_starlette(headers: Headers, header: tuple[bytes, bytes]) -> None:
+    name, line = header
+    headers[:] = [
+        (key, value)
+        for key, value in headers
+        if key.lower() != name or not _is_same_cookie(value.decode("latin-1"), line.decode())
+    ]
+    headers.append(header)
+
+
+def _put_litestar(response: Any, morsel: "Morsel[str]") -> None:  # noqa: ANN401 - no framework is imported here
+    response.cookies = [cookie for cookie in response.cookies if cookie.key != morsel.key]
+    max_age = int(morsel["max-age"]) if morsel["max-age"] else None
+    response.set_cookie(
+        key=morsel.key,
+        value=morsel.value,
+        max_age=max_age,
+        # Litestar counts from now; this is the beginning of 1970, for clients that do not know Max-Age.
+        expires=-int(time.time()) if max_age == 0 else None,
+        path=morsel["path"],
+        domain=morsel["domain"] or None,
+        secure=bool(morsel["secure"]),
+        httponly=bool(morsel["httponly"]),
+        samesite=morsel["samesite"].lower(),
+    )
+
+
+def _morsel(line: str) -> "Morsel[str]":
+    jar: SimpleCookie = SimpleCookie(line)
+    if len(jar) != 1 or "partitioned" in line.lower().rpartition("=")[0]:
+        # http.cookies, with which Django and Litestar write, knows Partitioned only since Python 3.14.
+        raise ValueError(
+            "this framework's responses cannot carry a partitioned cookie; use transport.set_cookie_header()"
+        )
+    return next(iter(jar.values()))
+
+
+def _is_same_cookie(line: str, other: str) -> bool:
+    return line.partition("=")[0].strip() == other.partition("=")[0]

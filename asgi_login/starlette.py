@@ -1,0 +1,88 @@
+"""Starlette: one line installs the middleware, the answers to AuthError, and `request.user` and `request.auth`.
+
+Tested with Starlette 0.40 and later.
+"""
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+
+from asgi_login._asgi import ASGIApp, Receive, Scope, Send
+from asgi_login.config import HasConfig
+from asgi_login.errors import AuthError
+from asgi_login.middleware import AuthMiddleware
+from asgi_login.responses import answer, close_accepted
+from asgi_login.state import get_auth
+
+try:
+    from starlette.applications import Starlette
+    from starlette.authentication import AuthCredentials, UnauthenticatedUser
+    from starlette.requests import HTTPConnection
+    from starlette.types import ExceptionHandler
+    from starlette.websockets import WebSocket, WebSocketState
+except ImportError as _missing:
+    raise ImportError("asgi_login.starlette needs Starlette 0.40 or later: pip install starlette") from _missing
+
+
+def install(app: Starlette, manager: HasConfig | Sequence[HasConfig], *, skip: Iterable[str] = ()) -> None:
+    """Add AuthMiddleware to an application and answer AuthError in its HTTP and WebSocket endpoints.
+
+    Args:
+        app: The application, before its first request. Middleware that is added later lies outside, where CORS belongs.
+        manager: One LoginManager, or several.
+        skip: Paths, and everything below them, at which nobody is looked at.
+
+    `redirect_to` may be the name of one of the application's routes; it is looked up when the application starts.
+
+    Example:
+        >>> app = Starlette(routes=[...])
+        >>> install(app, manager)
+
+    """
+    app.add_middleware(partial(_stack, manager=manager, skip=tuple(skip), starlette=app))
+    app.add_exception_handler(AuthError, answer_auth_error)
+
+
+async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_Answer | None":
+    """Answer an AuthError that left an endpoint."""
+    assert isinstance(error, AuthError)  # noqa: S101 - what it is registered for
+    if isinstance(connection, WebSocket):
+        if connection.application_state is WebSocketState.CONNECTED:
+            await connection.send(close_accepted(error))
+            return None
+        if connection.client_state is WebSocketState.CONNECTING:
+            await connection.receive()
+    return _Answer(error)
+
+
+# Starlette asks for a Response, but all it does with what it gets is to await it as an ASGI application.
+answer_auth_error: ExceptionHandler = _answer_auth_error  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+
+
+class _Answer:
+    """What Starlette sends: our own answer, the same as everywhere."""
+
+    def __init__(self, error: AuthError) -> None:
+        self._error = error
+
+    async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        await answer(self._error, scope, send)
+
+
+def _stack(
+    app: ASGIApp, manager: HasConfig | Sequence[HasConfig], skip: tuple[str, ...], starlette: Starlette
+) -> ASGIApp:
+    return AuthMiddleware(_NativeUser(app), manager, skip=skip, resolve_route=starlette.url_path_for)
+
+
+class _NativeUser:
+    """Sets what `request.user` and `request.auth` return, and Starlette's own `@requires` reads."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] in {"http", "websocket"}:
+            auth = get_auth(scope)
+            scope["user"] = auth.user if auth.is_authenticated else UnauthenticatedUser()
+            scope["auth"] = AuthCredentials(["authenticated", *sorted(auth.scopes)] if auth.is_authenticated else [])
+        await self._app(scope, receive, send)

@@ -1,0 +1,210 @@
+"""JSON Web Tokens: issued, and verified with strict types (RFC 7515, 7519, 8725, 9068).
+
+PyJWT's algorithm objects make and check the signatures. Everything around them is checked here, the cheap
+and structural first; nothing a stranger wrote is parsed as claims before its signature holds.
+"""
+
+import json
+import re
+import secrets
+from base64 import urlsafe_b64encode
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Final, NamedTuple
+
+from jwt.algorithms import get_default_algorithms
+
+from asgi_login.claims import ClaimRules, Claims, InvalidClaims, Times, check_scope_names, is_subject
+from asgi_login.errors import InvalidToken
+from asgi_login.keys import Key
+from asgi_login.keyset import KeySet
+from asgi_login.strict_json import InvalidJSON, parse_object
+
+MAX_TOKEN_BYTES: Final = 8_192
+MAX_HEADER_BYTES: Final = 1_024
+
+# What `typ` we write, RFC 8725 §3.11, and which kind of token a `typ` makes on reading. Our access tokens
+# follow RFC 9068; those of other issuers say JWT or nothing.
+ACCESS: Final = "at+jwt"
+_KINDS: Final = {
+    "at+jwt": ACCESS,
+    "jwt": ACCESS,
+    "session+jwt": "session+jwt",
+    "remember+jwt": "remember+jwt",
+}
+
+# Each either changes what the signature covers or brings a key of the sender's own along: RFC 7515 §4.1,
+# RFC 7797, RFC 7516. We support none of these extensions, so a token that has one is not for us.
+_REFUSED_MEMBERS: Final = frozenset({"crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"})
+
+_SHAPE: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+_FROM_URLSAFE: Final = bytes.maketrans(b"-_", b"+/")
+# RFC 4648 §3.5: the last characters whose unused bits are zero, by the length of the last group.
+_LAST_CHARACTERS: Final = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
+# Bound on the headers remembered of other issuers' tokens.
+_MAX_KNOWN_HEADERS: Final = 64
+
+_ALGORITHMS: Final = get_default_algorithms()
+
+
+class Verified(NamedTuple):
+    """A token whose signature and claims hold."""
+
+    claims: Claims
+    scopes: frozenset[str]
+    times: Times
+
+
+class Tokens:
+    """Issues and verifies the tokens of one manager.
+
+    Args:
+        keys: The first signs, each verifies what names it.
+        rules: What is asked of the claims.
+        clock: Seconds since the epoch.
+        token_bytes: The source of randomness for `jti`.
+
+    """
+
+    __slots__ = ("_clock", "_known_headers", "_token_bytes", "keys", "rules")
+
+    def __init__(
+        self,
+        keys: KeySet,
+        rules: ClaimRules,
+        *,
+        clock: Callable[[], float],
+        token_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.keys: KeySet = keys
+        self.rules: ClaimRules = rules
+        self._clock = clock
+        self._token_bytes = token_bytes
+        self._known_headers = {_header(key, ACCESS): (key, ACCESS) for key in keys}
+
+    def verify(self, token: bytes) -> Verified:
+        """Return what an access token says, or refuse it.
+
+        Raises:
+            InvalidToken: Whatever is wrong with it.
+
+        """
+        if len(token) > MAX_TOKEN_BYTES:
+            raise InvalidToken("longer than 8,192 bytes")
+        if _SHAPE.fullmatch(token) is None:
+            raise InvalidToken("not three parts of base64url")
+        signed, _, signature = token.rpartition(b".")
+        header, _, payload = signed.partition(b".")
+        try:
+            known = self._known_headers.get(header)
+            key, kind = known or self._read_header(header)
+            if not _ALGORITHMS[key.algorithm].verify(signed, key.public, _decode(signature)):
+                raise InvalidToken("wrong signature")
+            if kind != ACCESS:
+                raise InvalidToken(f"a {kind} is no access token")
+            claims = parse_object(_decode(payload))
+            times, scopes = self.rules.check(claims, self._clock())
+        except InvalidClaims as problem:
+            raise InvalidToken(str(problem), expired=problem.expired) from None
+        except InvalidJSON as problem:
+            raise InvalidToken(str(problem)) from None
+        if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
+            self._known_headers[header] = key, kind
+        return Verified(claims, scopes, times)
+
+    def issue(self, data: Mapping[str, object], *, lifetime: timedelta, scopes: Iterable[str] = ()) -> str:
+        """Return a new signed access token.
+
+        It is checked by the rules that will be applied to it, so that none is issued that would be refused.
+
+        Raises:
+            TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
+            ValueError: The lifetime is not positive, a claim breaks a rule, or the token is too long to be read.
+
+        """
+        key = self.keys.signing
+        if not key.can_sign:
+            raise ValueError("this manager has only a public key and cannot issue tokens; pass the private key")
+        if lifetime <= timedelta(0):
+            raise ValueError("a token must expire in the future: pass a positive timedelta")
+        now = self._clock()
+        claims: dict[str, object] = dict(data)
+        if not is_subject(claims.get("sub")):
+            raise TypeError('data["sub"] must be a str that names the user: non-empty, at most 255 characters')
+        issued = {"iss": self.rules.issuer, "aud": self.rules.audience}
+        claims.update({name: value for name, value in issued.items() if value is not None})
+        claims["iat"] = int(now)
+        claims["exp"] = int(now + lifetime.total_seconds())
+        claims["jti"] = _encode(self._token_bytes(16)).decode()
+        granted = check_scope_names("scopes", scopes)
+        if granted:
+            if "scope" in claims or "scopes" in claims:
+                raise ValueError("data holds scopes already: pass them as scopes=")
+            claims["scope"] = " ".join(granted)
+        return self._sign(key, claims, now)
+
+    def _sign(self, key: Key, claims: dict[str, object], now: float) -> str:
+        try:
+            payload = json.dumps(claims, separators=(",", ":"), allow_nan=False).encode()
+            self.rules.check(parse_object(payload), now)
+        except InvalidClaims as problem:
+            raise ValueError(f"this token would be refused: {problem}") from None
+        except InvalidJSON as problem:
+            raise ValueError(f"this token would be refused: data is {problem}") from None
+        signed = _header(key, ACCESS) + b"." + _encode(payload)
+        token = signed + b"." + _encode(_ALGORITHMS[key.algorithm].sign(signed, key.signing))
+        if len(token) > MAX_TOKEN_BYTES:
+            raise ValueError(f"the token has {len(token)} bytes, more than the {MAX_TOKEN_BYTES} that are read")
+        return token.decode()
+
+    def _read_header(self, header: bytes) -> tuple[Key, str]:
+        if len(header) > MAX_HEADER_BYTES:
+            raise InvalidToken("header longer than 1,024 bytes")
+        members = parse_object(_decode(header))
+        if not _REFUSED_MEMBERS.isdisjoint(members):
+            raise InvalidToken("header with an unsupported extension or a key of its own")
+        kid = members.get("kid")
+        if "kid" in members and type(kid) is not str:
+            raise InvalidToken("kid: not a string")
+        key = self.keys.find(kid if type(kid) is str else None)
+        if key is None:
+            raise InvalidToken("kid: no such key")
+        # RFC 8725 §3.1: the key says which algorithm, the token may only agree.
+        if members.get("alg") != key.algorithm:
+            raise InvalidToken("alg: not the algorithm of the key")
+        typ = members.get("typ", "JWT")
+        kind = _KINDS.get(typ.lower().removeprefix("application/")) if type(typ) is str else None
+        if kind is None:
+            raise InvalidToken("typ: no kind of token that is accepted")
+        return key, kind
+
+
+def peek_expiry(token: str) -> float | None:
+    """Return the `exp` of a token without verifying it, or None: only to bound the life of a cookie."""
+    try:
+        exp = parse_object(_decode(token.split(".")[1].encode())).get("exp")
+    except (IndexError, InvalidJSON, InvalidToken, ValueError):
+        return None
+    return exp if type(exp) is int or type(exp) is float else None
+
+
+def _header(key: Key, typ: str) -> bytes:
+    members = {"alg": key.algorithm, "typ": typ, "kid": key.kid}
+    return _encode(json.dumps(members, separators=(",", ":")).encode())
+
+
+def _encode(data: bytes) -> bytes:
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+def _decode(part: bytes) -> bytes:
+    """Decode base64url whose alphabet was checked, in its one canonical form (RFC 7515 §2, RFC 4648 §3.5)."""
+    rest = len(part) % 4
+    if rest and part[-1] not in _LAST_CHARACTERS.get(rest, b""):
+        raise InvalidToken("base64url that is not canonical")
+    try:
+        return a2b_base64(part.translate(_FROM_URLSAFE) + b"==")
+    except Base64Error:  # pragma: no cover - the alphabet and the length were checked
+        raise InvalidToken("not base64url") from None

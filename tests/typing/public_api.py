@@ -1,0 +1,76 @@
+"""How the public API looks to a type checker; read by mypy and pyright, never run."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import assert_type
+
+from asgi_login import (
+    Auth,
+    AuthMiddleware,
+    BearerTransport,
+    CookieTransport,
+    Gate,
+    Key,
+    LoginManager,
+    Transport,
+    fresh_login_required,
+    login_required,
+    requires_scopes,
+)
+
+
+@dataclass
+class User:
+    name: str
+
+
+manager = LoginManager[User](
+    [Key("k" * 32), "j" * 32],
+    transports=[BearerTransport(), CookieTransport(trusted_origins=["https://app.example.com"])],
+    default_expiry=timedelta(minutes=5),
+)
+
+
+@manager.user_loader
+async def load_user(sub: str) -> User | None:
+    return User(sub)
+
+
+@manager.user_loader("database")
+def load_user_with_arguments(sub: str, database: str) -> User | None:
+    return User(sub + database)
+
+
+@login_required
+async def view(number: int) -> str:
+    return str(number)
+
+
+@login_required(manager="default")
+def plain_view(number: int) -> str:
+    return str(number)
+
+
+@fresh_login_required
+async def fresh_view() -> None: ...
+
+
+@requires_scopes("read", "write")
+async def scoped_view(name: str, *, loud: bool) -> int:
+    return len(name) + loud
+
+
+async def check(auth: Auth[User]) -> None:
+    assert_type(auth.user, User | None)
+    assert_type(auth.scopes, frozenset[str])
+    assert_type(await view(1), str)
+    assert_type(plain_view(1), str)
+    assert_type(await scoped_view("a", loud=True), int)
+    assert_type(manager.create_access_token(data={"sub": "ada"}, scopes=["read"]), str)
+
+
+async def app(scope: object, receive: object, send: object) -> None: ...
+
+
+wrapped = AuthMiddleware(Gate(app, scopes=["admin"], exempt=["/static"]), [manager], skip=["/health"])
+transport: Transport = CookieTransport.insecure_for_development()

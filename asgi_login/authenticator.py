@@ -21,7 +21,6 @@ class Authenticator(Generic[UserT]):
 
     Args:
         configs: The managers, in the order in which they are asked.
-
     """
 
     __slots__ = ("_anonymous", "_rounds", "configs")
@@ -49,7 +48,6 @@ class Authenticator(Generic[UserT]):
         Raises:
             Exception: Whatever the application's user loader or a transport of its own raises.
             RuntimeError: No user loader is registered.
-
         """
         for candidates in self._rounds:
             refused: Auth[UserT] | None = None

@@ -34,7 +34,6 @@ class Sessions:
         fingerprint: What identifies a client, from the scope; None for its address and User-Agent.
         stamp: A value of the user's whose change ends all their logins, say of the password's hash.
         reauthenticate_at: Where a browser whose login is not fresh is sent: a path or an absolute URL.
-
     """
 
     idle: timedelta = timedelta(minutes=15)
@@ -127,7 +126,6 @@ def check_login_url(argument: str, url: str | None) -> None:
 
     Raises:
         ValueError: It is no path, absolute http(s) URL or route name.
-
     """
     if url is None:
         return
@@ -148,7 +146,6 @@ def positive_timedelta(name: str, value: timedelta) -> timedelta:
     Raises:
         TypeError: It is no timedelta.
         ValueError: It is not positive.
-
     """
     if not isinstance(value, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{name} is a timedelta, like timedelta(minutes=15), not {type(value).__name__}")
@@ -189,16 +186,31 @@ def _check_transports(transports: tuple[Transport, ...]) -> None:
         raise ValueError(f"two transports have the same name ({', '.join(names)}): pass name= to one of them")
 
 
+def new_exception(exception: ExceptionOrClass) -> Exception:
+    """Return an exception to raise: an instance of the class, or a copy of the instance.
+
+    Raising one instance again and again would chain the traceback of every request to it.
+    """
+    if isinstance(exception, type):
+        return exception()
+    copy = type(exception).__new__(type(exception), *exception.args)
+    copy.args = exception.args
+    copy.__dict__.update(exception.__dict__)
+    return copy
+
+
 def _check_exception(argument: str, exception: ExceptionOrClass | None) -> None:
-    if exception is None or isinstance(exception, Exception):
+    if exception is None:
         return
-    if not (isinstance(exception, type) and issubclass(exception, Exception)):  # pyright: ignore[reportUnnecessaryIsInstance]
+    cls = exception if isinstance(exception, type) else type(exception)
+    if not issubclass(cls, Exception):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{argument} is an exception or its class, not {exception!r}")
     try:
-        exception()
+        new_exception(exception)
     except TypeError:
         raise TypeError(
-            f"{argument}: {exception.__name__} cannot be made without arguments: pass an instance, which is copied"
+            f"{argument}: {cls.__name__} cannot be made anew for each request: pass a class that takes no arguments, "
+            "or an instance of one that can be copied"
         ) from None
 
 

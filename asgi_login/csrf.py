@@ -69,7 +69,6 @@ def parse_origins(origins: Iterable[str]) -> frozenset[bytes]:
     Raises:
         TypeError: `origins` is one string.
         ValueError: An entry that no browser would ever send.
-
     """
     if isinstance(origins, str):
         raise TypeError(f"trusted_origins takes a sequence of origins: write trusted_origins=({origins!r},)")

@@ -27,7 +27,6 @@ class AuthError(Exception):
         description: A sentence for the developer of the client.
         realm: The realm of the challenge (RFC 9110 §11.5).
         login_url: Where a browser that navigates is sent instead, or None.
-
     """
 
     status: int = 401
@@ -80,7 +79,6 @@ class InvalidToken(AuthError):
     Args:
         reason: Why, for the log.
         expired: Whether its time is all that is wrong with it: the only cause that a client is told.
-
     """
 
     error = "invalid_token"
@@ -106,7 +104,6 @@ class InsufficientScope(AuthError):
     Args:
         reason: Why, for the log.
         required: All scopes that are needed.
-
     """
 
     status = 403

@@ -53,7 +53,6 @@ class HTTPFallback:
         Raises:
             Exception: `problem`, where it is not ours, or where a response had begun that cannot be taken back: the
                 server must break it off, or a client would take half a page for the whole.
-
         """
         error = _auth_error_in(problem)
         if error is None:

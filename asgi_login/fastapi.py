@@ -87,7 +87,6 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         ... async def orders(user: Annotated[User, Security(manager, scopes=["orders:read"])]): ...
         >>> @app.get("/")
         ... async def home(user: Annotated[User | None, Depends(manager.optional)]): ...
-
     """
 
     def __init__(  # noqa: PLR0917 - fastapi-login's order
@@ -132,7 +131,6 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         Raises:
             AuthError: There is no user, or the token does not grant every scope; or the exceptions that were
                 passed in place of these.
-
         """
         auth = await self.authenticate(connection)
         error = auth.refusal(tuple(security_scopes.scopes), manager=self.name)
@@ -177,7 +175,6 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
 
         Raises:
             ValueError: This manager has none.
-
         """
         return self.cookie_transport.cookie_name
 
@@ -214,7 +211,6 @@ class OptionalUser(Generic[UserT]):
 
         Raises:
             CrossOriginRequest: Another site sent the request with the user's cookie.
-
         """
         auth = await self._manager.authenticate(connection)
         error = auth.refusal(tuple(security_scopes.scopes), manager=self._manager.name)
@@ -231,7 +227,6 @@ def install(app: FastAPI, manager: HasConfig | Sequence[HasConfig], *, skip: Ite
         app: The application, before its first request.
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, at which nobody is looked at.
-
     """
     install_starlette(app, manager, skip=skip)
     managers = manager if isinstance(manager, Sequence) else (manager,)

@@ -7,7 +7,7 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes, under
 from asgi_login._callables import is_async_callable
 from asgi_login.claims import check_scope_names
-from asgi_login.config import Config, ExceptionOrClass
+from asgi_login.config import Config, new_exception
 from asgi_login.errors import AuthError, InsufficientScope, InvalidRequest, InvalidToken, NotAuthenticated
 from asgi_login.responses import answer, answer_preflight, is_preflight
 from asgi_login.state import current_record, get_auth
@@ -33,7 +33,6 @@ def login_required(view: Callable[..., Any] | None = None, /, *, manager: str | 
     Example:
         >>> @login_required
         ... async def profile(request): ...
-
     """
     return _decorator("login_required", view, manager=manager)
 
@@ -48,7 +47,6 @@ def fresh_login_required(view: Callable[..., Any] | None = None, /, *, manager: 
     Args:
         view: A plain or async function of any framework.
         manager: The name of the manager whose users are meant; None for every manager's.
-
     """
     return _decorator("fresh_login_required", view, fresh=True, manager=manager)
 
@@ -67,7 +65,6 @@ def requires_scopes(*scopes: str, manager: str | None = None) -> Callable[[Calla
     Example:
         >>> @requires_scopes("orders:read", "orders:write")
         ... async def orders(request): ...
-
     """
     names = check_scope_names("requires_scopes", scopes)
     if not names:
@@ -97,7 +94,6 @@ class Gate:
 
     Example:
         >>> Mount("/admin", app=Gate(admin, scopes=["admin"], exempt=["/admin/login"]))
-
     """
 
     def __init__(
@@ -120,34 +116,25 @@ class Gate:
         if scope["type"] not in {"http", "websocket"} or under(scope["path"], self._exempt):
             await self.app(scope, receive, send)
             return
+        if is_preflight(scope):
+            # Passing it on would open views that answer OPTIONS: browsers send no credential with it.
+            await answer_preflight(send)
+            return
         error = get_auth(scope).refusal(self._scopes, fresh=self._fresh, manager=self._manager)
         if error is None:
             await self.app(scope, receive, send)
-        elif is_preflight(scope):
-            await answer_preflight(send)
         else:
             await answer(error, scope, send)
 
 
 def application_exception(config: Config, error: AuthError) -> Exception:
     """Return what a decorator or dependency raises for `error`: the application's own exception, where it has one."""
+    own = None
     if isinstance(error, InsufficientScope):
-        return _copied(config.out_of_scope_exception, error)
-    if isinstance(error, (NotAuthenticated, InvalidToken, InvalidRequest)):
-        return _copied(config.not_authenticated_exception, error)
-    return error
-
-
-def _copied(exception: ExceptionOrClass | None, error: AuthError) -> Exception:
-    if exception is None:
-        return error
-    if isinstance(exception, type):
-        return exception()
-    # Raising one instance again and again would chain every request's traceback to it.
-    copy = type(exception).__new__(type(exception), *exception.args)
-    copy.args = exception.args
-    copy.__dict__.update(exception.__dict__)
-    return copy
+        own = config.out_of_scope_exception
+    elif isinstance(error, (NotAuthenticated, InvalidToken, InvalidRequest)):
+        own = config.not_authenticated_exception
+    return error if own is None else new_exception(own)
 
 
 def _decorator(

@@ -50,7 +50,6 @@ class Key:
         TypeError: An argument is of the wrong type.
 
     A PEM is parsed here and never again: with a password that takes tens of milliseconds.
-
     """
 
     __slots__ = ("algorithm", "kid", "public", "signing", "thumbprint")

@@ -34,7 +34,6 @@ class UserLoader(Generic[UserT]):
 
         Raises:
             TypeError: It is not callable, or cannot be called like that.
-
         """
         if not callable(function):
             raise TypeError(f"a user loader is a function of the user's id, not {type(function).__name__}")
@@ -53,7 +52,6 @@ class UserLoader(Generic[UserT]):
 
         Raises:
             RuntimeError: No loader is registered.
-
         """
         if self._call is None:
             raise RuntimeError("no user loader is registered: decorate a function with @manager.user_loader")

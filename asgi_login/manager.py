@@ -52,7 +52,6 @@ class LoginManager(Generic[UserT]):
         >>> @manager.user_loader
         ... async def load_user(sub: str) -> User | None:
         ...     return await db.get_user(sub)
-
     """
 
     def __init__(
@@ -132,7 +131,6 @@ class LoginManager(Generic[UserT]):
             ... def load_user(sub: str, session_factory) -> User | None:
             ...     with session_factory() as session:
             ...         return session.get(User, sub)
-
         """
         if len(args) == 1 and not kwargs and callable(args[0]):
             self._loader.register(args[0], (), {})
@@ -162,7 +160,6 @@ class LoginManager(Generic[UserT]):
 
         Example:
             >>> manager.create_access_token(data={"sub": "ada"}, scopes=["orders:read"])
-
         """
         lifetime = self._config.default_expiry if expires is None else positive_timedelta("expires", expires)
         return self._config.tokens.issue(data, lifetime=lifetime, scopes=check_scope_names("scopes", scopes))
@@ -178,7 +175,6 @@ class LoginManager(Generic[UserT]):
         Raises:
             TypeError: Another kind of response.
             ValueError: No CookieTransport is configured, or browsers would drop the cookie (more than 4,096 bytes).
-
         """
         transport = self.cookie_transport
         exp = peek_expiry(token)
@@ -193,7 +189,6 @@ class LoginManager(Generic[UserT]):
         Raises:
             TypeError: Another kind of response than `set_cookie` takes.
             ValueError: No CookieTransport is configured.
-
         """
         put_cookie(response, self.cookie_transport.delete_cookie_header())
 
@@ -203,7 +198,6 @@ class LoginManager(Generic[UserT]):
 
         Raises:
             ValueError: It has none.
-
         """
         for transport in self._config.transports:
             if isinstance(transport, CookieTransport):

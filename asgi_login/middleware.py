@@ -32,7 +32,6 @@ class AuthMiddleware:
         >>> async def hello(scope, receive, send): ...
         >>> manager = LoginManager(secrets.token_bytes(32))
         >>> app = AuthMiddleware(hello, manager, skip=["/static"])
-
     """
 
     def __init__(

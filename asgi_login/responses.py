@@ -30,7 +30,6 @@ def safe_next(value: object, default: str = "/") -> str:
     Example:
         >>> safe_next("/orders?page=2"), safe_next("//evil.example"), safe_next("/\\evil.example", "/home")
         ('/orders?page=2', '/', '/home')
-
     """
     return value if isinstance(value, str) and _SAFE_NEXT.fullmatch(value) else default
 
@@ -73,8 +72,10 @@ def is_preflight(scope: Scope) -> bool:
 
 def add_vary(headers: Headers, name: bytes) -> None:
     """Add `name` to what the response varies by (RFC 9110 §12.5.5), unless it says so already."""
-    for key, value in headers:
-        if key.lower() == b"vary" and {b"*", name.lower()} & {one.strip().lower() for one in value.split(b",")}:
+    for i, (key, value) in enumerate(headers):
+        if key.lower() == b"vary":
+            if not {b"*", name.lower()} & {one.strip().lower() for one in value.split(b",")}:
+                headers[i] = (key, value + b", " + name)
             return
     headers.append((b"vary", name))
 

@@ -13,8 +13,12 @@ _UNKNOWN = (
 )
 
 
+# No cache may hand a response out again that logs somebody in (RFC 9111 §5.2.2.5).
+_NO_STORE = "no-store"
+
+
 def put_cookie(response: object, header: tuple[bytes, bytes]) -> None:
-    """Set or delete a cookie on a response; an earlier line for the same cookie is replaced.
+    """Set or delete a cookie on a response, which no cache may keep; an earlier line for the same cookie is replaced.
 
     Args:
         response: A Starlette, FastAPI, Quart, Litestar or Django response.
@@ -23,20 +27,22 @@ def put_cookie(response: object, header: tuple[bytes, bytes]) -> None:
     Raises:
         TypeError: It is none of these.
         ValueError: Its framework cannot write one of the cookie's attributes.
-
     """
     line = header[1].decode()
     target = cast("Any", response)
     if isinstance(getattr(response, "raw_headers", None), list):
         _put_starlette(target.raw_headers, header)
+        target.headers["cache-control"] = _NO_STORE
     elif isinstance(getattr(response, "cookies", None), SimpleCookie):
         morsel = _morsel(line)
         target.cookies[morsel.key] = morsel
+        target.headers["cache-control"] = _NO_STORE
     elif isinstance(getattr(response, "cookies", None), list) and hasattr(response, "set_cookie"):
         _put_litestar(target, _morsel(line))
     elif hasattr(getattr(response, "headers", None), "setlist"):
         others = [other for other in target.headers.getlist("set-cookie") if not _is_same_cookie(other, line)]
         target.headers.setlist("set-cookie", [*others, line])
+        target.headers["cache-control"] = _NO_STORE
     else:
         raise TypeError(_UNKNOWN.format(type(response).__name__))
 
@@ -52,6 +58,8 @@ def _put_starlette(headers: Headers, header: tuple[bytes, bytes]) -> None:
 
 
 def _put_litestar(response: Any, morsel: "Morsel[str]") -> None:  # noqa: ANN401 - no framework is imported here
+    others = {name: value for name, value in response.headers.items() if name.lower() != "cache-control"}
+    response.headers = {**others, "cache-control": _NO_STORE}
     response.cookies = [cookie for cookie in response.cookies if cookie.key != morsel.key]
     max_age = int(morsel["max-age"]) if morsel["max-age"] else None
     response.set_cookie(

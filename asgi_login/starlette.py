@@ -36,7 +36,6 @@ def install(app: Starlette, manager: HasConfig | Sequence[HasConfig], *, skip: I
     Example:
         >>> app = Starlette(routes=[...])
         >>> install(app, manager)
-
     """
     app.add_middleware(partial(_stack, manager=manager, skip=tuple(skip), starlette=app))
     app.add_exception_handler(AuthError, answer_auth_error)

@@ -5,10 +5,9 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
 from asgi_login._asgi import Scope
-from asgi_login.claims import Claims, InvalidClaims, check_scope_names
+from asgi_login.claims import Claims, InvalidClaims, Verified, check_scope_names
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, InsufficientScope, InvalidToken, LoginNotFresh, NotAuthenticated
-from asgi_login.tokens import Verified
 from asgi_login.transports import Transport
 
 UserT = TypeVar("UserT")
@@ -88,15 +87,15 @@ class Auth(Generic[UserT]):
     @property
     def expires_at(self) -> float | None:
         """When the token expires, in seconds since the epoch, or None without a user."""
-        return self._token.times.exp if self._token else None
+        return self._token.exp if self._token else None
 
     @property
     def fresh(self) -> bool:
         """Whether the user proved who they are within `Sessions(fresh_for=)`, by the claim `auth_time`."""
-        if self._attempt is None or self._token is None or self._token.times.auth_time is None:
+        if self._attempt is None or self._token is None or self._token.auth_time is None:
             return False
         config = self._attempt.config
-        return config.clock() - self._token.times.auth_time <= config.fresh_for
+        return config.clock() - self._token.auth_time <= config.fresh_for
 
     def require(self, *scopes: str, fresh: bool = False) -> None:
         """Demand a user, all of `scopes`, and if asked a fresh login; the clock is looked at again.
@@ -104,7 +103,6 @@ class Auth(Generic[UserT]):
         Raises:
             AuthError: The one that says what is missing.
             TypeError, ValueError: What stands in `scopes` is no scope.
-
         """
         error = self.refusal(check_scope_names("require", scopes), fresh=fresh)
         if error is not None:
@@ -122,7 +120,6 @@ class Auth(Generic[UserT]):
 
         Raises:
             RuntimeError: No manager of that name is in the middleware.
-
         """
         config = self.config(manager)
         if self.error is not None:
@@ -131,7 +128,7 @@ class Auth(Generic[UserT]):
         if token is None or (self._attempt is not None and self._attempt.config is not config):
             return config.located(NotAuthenticated("no credential"))
         try:
-            config.tokens.rules.check_times(token.times, config.clock())
+            config.tokens.rules.check_times(token, config.clock())
         except InvalidClaims as problem:
             return config.located(InvalidToken(str(problem), expired=problem.expired))
         if not token.scopes.issuperset(scopes):
@@ -145,7 +142,6 @@ class Auth(Generic[UserT]):
 
         Raises:
             RuntimeError: No manager of that name is in the middleware.
-
         """
         if manager is None:
             return self._attempt.config if self._attempt else self._configs[0]
@@ -184,7 +180,6 @@ class Record:
         auth: The outcome of the request.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
         is_open: False once the response is done: a background task may still hold the context.
-
     """
 
     __slots__ = ("auth", "is_open", "refusal")
@@ -208,7 +203,6 @@ def current_record() -> Record:
 
     Raises:
         RuntimeError: There is none: this is never to be mistaken for an anonymous visitor.
-
     """
     record = RECORD.get(None)
     if record is None:
@@ -229,7 +223,6 @@ def current_auth() -> AnyAuth:
 
     Raises:
         RuntimeError: Outside a request that AuthMiddleware handles, and after it.
-
     """
     return current_record().auth
 
@@ -239,7 +232,6 @@ def get_auth(scope_or_connection: Scope | HasScope) -> AnyAuth:
 
     Raises:
         RuntimeError: The scope did not pass through AuthMiddleware.
-
     """
     scope = cast("Scope", getattr(scope_or_connection, "scope", scope_or_connection))
     state: dict[str, object] = scope.get("state") or {}

@@ -6,7 +6,6 @@ where two parsers disagree about such a text, one of them has checked something 
 
 import json
 import math
-from collections.abc import Mapping
 from types import MappingProxyType
 from typing import NoReturn, cast
 
@@ -17,45 +16,42 @@ class InvalidJSON(ValueError):
     """The text is no JSON object, or one that can be read in two ways. The message never quotes it."""
 
 
-def parse_object(text: bytes) -> Mapping[str, object]:
-    """Parse a JSON object and return it read-only at every depth: dicts as mapping proxies, lists as tuples.
+def parse_object(text: bytes) -> dict[str, object]:
+    """Parse a JSON object into a new dict, read-only at every depth below: dicts as mapping proxies, lists as tuples.
 
     Raises:
         InvalidJSON: It is not strict UTF-8, not an object, nested deeper than 32, holds a duplicate member,
             NaN, an infinite number or a lone surrogate (RFC 8259, RFC 7493 §2, RFC 7515 §4).
-
     """
     try:
-        value: object = _DECODER.decode(text.decode())
+        string = text.decode().strip(" \t\n\r")
+        value: object
+        value, end = _DECODER.raw_decode(string)
         # A lone surrogate can only come out of an escape; where there is one, see whether it can be encoded.
         if b"\\u" in text:
-            json.dumps(value, ensure_ascii=False, default=dict).encode()
+            json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         # The cause is dropped: JSONDecodeError and UnicodeDecodeError carry the whole text.
         raise InvalidJSON("not strict JSON") from None
-    if type(value) is not dict:
+    if type(value) is not dict or end != len(string):
         raise InvalidJSON("not a JSON object")
-    return _frozen_object(cast("dict[str, object]", value), MAX_DEPTH)
-
-
-def _frozen_object(value: dict[str, object], depth: int) -> Mapping[str, object]:
-    for name, member in value.items():
-        if type(member) in _CONTAINERS:
-            value[name] = _frozen(member, depth - 1)
-    return MappingProxyType(value)
+    members = cast("dict[str, object]", value)
+    # Nearly every token is flat: then the brace in front is the only one.
+    if text.count(b"{") + text.count(b"[") > 1:
+        for name, member in members.items():
+            members[name] = _frozen(member, MAX_DEPTH)
+    return members
 
 
 def _frozen(value: object, depth: int) -> object:
     if depth == 0:
         raise InvalidJSON("nested too deeply")
-    if type(value) is dict:
-        return _frozen_object(cast("dict[str, object]", value), depth)
     if type(value) is list:
         return tuple(_frozen(item, depth - 1) for item in cast("list[object]", value))
+    if type(value) is dict:
+        members = cast("dict[str, object]", value)
+        return MappingProxyType({name: _frozen(member, depth - 1) for name, member in members.items()})
     return value
-
-
-_CONTAINERS = (dict, list)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:

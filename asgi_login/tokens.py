@@ -12,11 +12,11 @@ from binascii import Error as Base64Error
 from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Final
 
 from jwt.algorithms import get_default_algorithms
 
-from asgi_login.claims import ClaimRules, Claims, InvalidClaims, Times, check_scope_names, is_subject
+from asgi_login.claims import ClaimRules, InvalidClaims, Verified, check_scope_names, is_subject
 from asgi_login.errors import InvalidToken
 from asgi_login.keys import Key
 from asgi_login.keyset import KeySet
@@ -49,14 +49,6 @@ _MAX_KNOWN_HEADERS: Final = 64
 _ALGORITHMS: Final = get_default_algorithms()
 
 
-class Verified(NamedTuple):
-    """A token whose signature and claims hold."""
-
-    claims: Claims
-    scopes: frozenset[str]
-    times: Times
-
-
 class Tokens:
     """Issues and verifies the tokens of one manager.
 
@@ -65,7 +57,6 @@ class Tokens:
         rules: What is asked of the claims.
         clock: Seconds since the epoch.
         token_bytes: The source of randomness for `jti`.
-
     """
 
     __slots__ = ("_clock", "_known_headers", "_token_bytes", "keys", "rules")
@@ -89,7 +80,6 @@ class Tokens:
 
         Raises:
             InvalidToken: Whatever is wrong with it.
-
         """
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken("longer than 8,192 bytes")
@@ -104,15 +94,14 @@ class Tokens:
                 raise InvalidToken("wrong signature")
             if kind != ACCESS:
                 raise InvalidToken(f"a {kind} is no access token")
-            claims = parse_object(_decode(payload))
-            times, scopes = self.rules.check(claims, self._clock())
+            verified = self.rules.check(parse_object(_decode(payload)), self._clock())
         except InvalidClaims as problem:
             raise InvalidToken(str(problem), expired=problem.expired) from None
         except InvalidJSON as problem:
             raise InvalidToken(str(problem)) from None
         if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
             self._known_headers[header] = key, kind
-        return Verified(claims, scopes, times)
+        return verified
 
     def issue(self, data: Mapping[str, object], *, lifetime: timedelta, scopes: Iterable[str] = ()) -> str:
         """Return a new signed access token.
@@ -122,7 +111,6 @@ class Tokens:
         Raises:
             TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
             ValueError: The lifetime is not positive, a claim breaks a rule, or the token is too long to be read.
-
         """
         key = self.keys.signing
         if not key.can_sign:

@@ -26,7 +26,6 @@ class Transport(Protocol):
     Attributes:
         name: What `Auth.transport` says; unique in a manager.
         ambient: Whether the browser attaches the token by itself, so that requests are origin-checked.
-
     """
 
     @property
@@ -44,7 +43,6 @@ class Transport(Protocol):
 
         Raises:
             InvalidRequest: The credential is malformed: the client gets a 400.
-
         """
         ...
 
@@ -54,7 +52,6 @@ class BearerTransport:
 
     Args:
         name: What `Auth.transport` says.
-
     """
 
     ambient: bool = False
@@ -67,7 +64,6 @@ class BearerTransport:
 
         Raises:
             InvalidRequest: Authorization is sent twice, or what follows `Bearer` cannot be one token.
-
         """
         lines = header_values(scope, b"authorization")
         if not lines:
@@ -118,7 +114,6 @@ class CookieTransport:
     Raises:
         ValueError: A browser would drop this cookie, or an attribute is malformed.
         TypeError: An argument is of the wrong type.
-
     """
 
     ambient: bool = True
@@ -182,7 +177,6 @@ class CookieTransport:
         Raises:
             ValueError: The value holds what a cookie cannot (RFC 6265bis §4.1.1), or name and value together
                 are longer than the 4,096 bytes that browsers keep.
-
         """
         if not _COOKIE_VALUE.fullmatch(token):
             raise ValueError("a cookie's value is ASCII without spaces, quotes, commas, semicolons and backslashes")

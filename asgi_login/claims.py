@@ -171,10 +171,10 @@ def check_scope_names(argument: str, scopes: Iterable[str]) -> tuple[str, ...]:
     """
     if isinstance(scopes, (str, bytes)) or not isinstance(scopes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"{argument} takes scopes one by one, as strings, not {type(scopes).__name__}")
-    names = tuple(dict.fromkeys(scopes))
+    names = tuple(scopes)
     for name in names:
         if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"{argument} takes strings, not {type(name).__name__}: call it with the names of scopes")
         if not _SCOPE.fullmatch(name):
             raise ValueError(f"{argument}: {name!r} is no scope; name each alone, without spaces, quotes or controls")
-    return names
+    return tuple(dict.fromkeys(names))

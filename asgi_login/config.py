@@ -74,6 +74,11 @@ class Config:
     out_of_scope_exception: ExceptionOrClass | None
 
     def __post_init__(self) -> None:
+        _check_type("name", self.name, str)
+        _check_type("realm", self.realm, str)
+        _check_type("sessions", self.sessions, Sessions, type(None))
+        if not callable(self.clock):
+            raise TypeError("clock is a function that returns seconds since the epoch, like time.time")
         if not _NAME.fullmatch(self.name):
             raise ValueError(f"name {self.name!r}: use letters, digits, '.', '-' and '_'")
         if not _REALM.fullmatch(self.realm):
@@ -129,7 +134,11 @@ def check_login_url(argument: str, url: str | None) -> None:
     """
     if url is None:
         return
-    parts = urlsplit(url)
+    _check_type(argument, url, str)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        parts = urlsplit("")
     is_path = url.startswith("/") and not url.startswith("//")
     is_url = parts.scheme in {"http", "https"} and bool(parts.netloc)
     is_route_name = "/" not in url
@@ -170,6 +179,12 @@ def claim_rules(
     return ClaimRules(
         issuer=issuer, audience=audience, any_audience=insecure_any_audience, leeway=leeway.total_seconds()
     )
+
+
+def _check_type(argument: str, value: object, *kinds: type) -> None:
+    if not isinstance(value, kinds):
+        names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
+        raise TypeError(f"{argument} must be {names}, not {type(value).__name__}")
 
 
 _TRANSPORT_MEMBERS: Final = ("name", "ambient", "extract")

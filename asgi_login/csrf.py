@@ -74,6 +74,8 @@ def parse_origins(origins: Iterable[str]) -> frozenset[bytes]:
         raise TypeError(f"trusted_origins takes a sequence of origins: write trusted_origins=({origins!r},)")
     parsed: set[bytes] = set()
     for origin in origins:
+        if not isinstance(origin, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"trusted_origins holds strings like 'https://example.com', not {type(origin).__name__}")
         match = _ORIGIN.fullmatch(origin)
         if match is None:
             raise ValueError(

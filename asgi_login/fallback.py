@@ -20,14 +20,13 @@ _log = logging.getLogger("asgi_login")
 class HTTPFallback:
     """Watches one HTTP response."""
 
-    __slots__ = ("_complete", "_record", "_replaced", "_scope", "_send", "_started")
+    __slots__ = ("_record", "_replaced", "_scope", "_send", "_started")
 
     def __init__(self, scope: Scope, send: Send, record: Record) -> None:
         self._scope = scope
         self._send = send
         self._record = record
         self._started = False
-        self._complete = False
         self._replaced = False
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -38,13 +37,14 @@ class HTTPFallback:
         if message["type"] == "http.response.start":
             refusal, self._record.refusal = self._record.refusal, None
             # Below 500 the application's own handler has spoken.
-            if refusal is not None and message["status"] >= 500 and not _is_another_failure(refusal):  # noqa: PLR2004
+            if refusal is not None and message["status"] >= 500 and not _is_another_failure():  # noqa: PLR2004
                 return self._answer(refusal)
             self._started = True
             if self._record.auth.is_ambient:
                 message = _varying(message)
-        elif message["type"] == "http.response.body":
-            self._complete = not message.get("more_body", False)
+        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            # What runs after this is a background task: no gate can keep anybody out any more.
+            self._record.close()
         return self._send(message)
 
     async def settle(self, problem: Exception) -> None:
@@ -54,11 +54,11 @@ class HTTPFallback:
             Exception: `problem`, where it is not ours, or where a response had begun that cannot be taken back: the
                 server must break it off, or a client would take half a page for the whole.
         """
+        if self._replaced and _comes_from_refusal(problem):
+            return
         error = _auth_error_in(problem)
         if error is None:
             raise problem
-        if self._replaced or self._complete:
-            return
         if self._started:
             raise problem
         await self._answer(error)
@@ -93,6 +93,7 @@ class WebSocketFallback:
         """Pass a message on to the application."""
         message = await self._receive()
         self._connected = self._connected or message["type"] == "websocket.connect"
+        self._ended = self._ended or message["type"] == "websocket.disconnect"
         return message
 
     async def send(self, message: Message) -> None:
@@ -107,12 +108,12 @@ class WebSocketFallback:
         denies = kind == "websocket.http.response.start"
         ends = kind == "websocket.close" or (denies and message["status"] >= 500)  # noqa: PLR2004
         # Anything but an end is the application's own handler speaking.
-        if refusal is not None and ends and not _is_another_failure(refusal):
+        if refusal is not None and ends and not _is_another_failure():
             await self._refuse(refusal)
             return
         self._ended = self._ended or ends or denies
         self._accepted = self._accepted or kind == "websocket.accept"
-        await self._send_connected(_varying(message) if denies and self._record.auth.is_ambient else message)
+        await self._send_connected(message)
 
     async def settle(self, problem: Exception) -> None:
         """Close with the answer to an exception that escaped the application if it is an AuthError, else raise it."""
@@ -135,27 +136,37 @@ class WebSocketFallback:
         while not self._accepted and not self._connected:
             if (await self.receive())["type"] == "websocket.disconnect":
                 return
+        if message["type"] == "websocket.http.response.start" and self._record.auth.is_ambient:
+            message = _varying(message)
         await self._send(message)
 
 
-def _is_another_failure(refusal: AuthError) -> bool:
-    """Tell whether what the application is failing with, as it sends this, is something else than the refusal.
+def _is_another_failure() -> bool:
+    """Tell whether what the application is failing with, as it sends this, is something else than a refusal.
 
     A framework that answers from its `except` block shows us the exception; one that does not has only the
     refusal to fail with, as far as anybody can tell.
     """
     handled = sys.exception()
-    return isinstance(handled, Exception) and _auth_error_in(handled) is not refusal
+    return isinstance(handled, Exception) and _auth_error_in(handled) is None
 
 
 def _auth_error_in(problem: BaseException) -> AuthError | None:
-    """Return the AuthError that `problem` is, or is a group of nothing but; frameworks with task groups make these."""
-    while isinstance(problem, BaseExceptionGroup):
+    """Return the AuthError that `problem` is, or the first of a group of nothing else, as task groups make them."""
+    if isinstance(problem, BaseExceptionGroup):
         group = cast("BaseExceptionGroup[BaseException]", problem)
-        if len(group.exceptions) != 1:
-            return None
-        problem = group.exceptions[0]
+        errors = [_auth_error_in(one) for one in group.exceptions]
+        return errors[0] if None not in errors else None
     return problem if isinstance(problem, AuthError) else None
+
+
+def _comes_from_refusal(problem: BaseException | None) -> bool:
+    """Tell whether `problem` is a refusal, or what a framework raised for one because a response had started."""
+    while problem is not None:
+        if _auth_error_in(problem) is not None:
+            return True
+        problem = problem.__cause__
+    return False
 
 
 def _log_refusal(error: AuthError) -> None:

@@ -134,10 +134,13 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         """
         auth = await self.authenticate(connection)
         error = auth.refusal(tuple(security_scopes.scopes), manager=self.name)
-        if error is not None:
-            _see_to_an_answer(connection)
+        if error is None:
+            return cast("UserT", auth.user)
+        _see_to_an_answer(connection)
+        try:
             raise application_exception(auth.config(self.name), error)
-        return cast("UserT", auth.user)
+        finally:
+            del error  # whose traceback holds this frame
 
     async def authenticate(self, connection: HTTPConnection) -> Auth[UserT]:
         """Return the Auth that the middleware found, or find it out here, once for each request."""
@@ -216,7 +219,10 @@ class OptionalUser(Generic[UserT]):
         error = auth.refusal(tuple(security_scopes.scopes), manager=self._manager.name)
         if isinstance(error, CrossOriginRequest):
             _see_to_an_answer(connection)
-            raise error
+            try:
+                raise error
+            finally:
+                del error
         return None if error else auth.user
 
 

@@ -153,7 +153,11 @@ def _decorator(
         exception = application_exception(record.auth.config(manager), error)
         # An exception of the application's own has a handler of its own; only ours needs somebody to answer it.
         record.refusal = exception if isinstance(exception, AuthError) else None
-        raise exception
+        try:
+            raise exception
+        finally:
+            # The exception's traceback holds this frame; held by it in turn, it would be garbage to be collected.
+            del exception, error
 
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         if not callable(function) or isinstance(function, type):

@@ -1,6 +1,7 @@
 """Key material: loaded from what the application has, and refused where it is weak or public knowledge."""
 
 import re
+from codecs import BOM_UTF8
 from typing import TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -31,7 +32,7 @@ _PUBLIC_SECRETS = (
     *("changeme", "change-me", "changethis", "change-this", "password"),
 )
 GENERATE = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
-_NOT_A_SECRET = re.compile(rb'\s*(?:-----BEGIN |ssh-|ecdsa-sha2-|\{\s*"[^{}]*"(?:kty|keys)"|\{\s*"(?:kty|keys)")')
+_NOT_A_SECRET = re.compile(rb'\s*(?:ssh-|ecdsa-sha2-|\{\s*"[^{}]*"(?:kty|keys)"|\{\s*"(?:kty|keys)")')
 
 
 def to_bytes(value: str | bytes, name: str) -> bytes:
@@ -49,7 +50,7 @@ def to_bytes(value: str | bytes, name: str) -> bytes:
 
 def check_secret(secret: bytes, algorithm: str) -> None:
     """Raise ValueError for an HMAC secret that is short, printed somewhere, or no secret at all."""
-    if _NOT_A_SECRET.match(secret):
+    if b"-----BEGIN " in secret or _NOT_A_SECRET.match(secret.removeprefix(BOM_UTF8)):
         # Key confusion (CVE-2022-29217): what is public must never be an HMAC secret.
         raise ValueError(
             f'{algorithm} needs a random secret, and this is a PEM, a JWK or an SSH key: pass algorithm="RS256", '

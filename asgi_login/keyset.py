@@ -31,7 +31,9 @@ class KeySet:
     def of(cls, secret: Secret | Sequence[Secret], algorithm: str) -> Self:
         """Build a set from any form of LoginManager's `secret`; `algorithm` is that of those that are no Key."""
         if isinstance(secret, (str, bytes, Mapping, Key)):
-            secret = (secret,)
+            return cls([_to_key(secret, algorithm)])
+        if not isinstance(secret, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"secret is a str, bytes, dict, Key or a sequence of these, not {type(secret).__name__}")
         return cls([_to_key(one, algorithm) for one in secret])
 
     @property

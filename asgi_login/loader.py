@@ -71,7 +71,8 @@ class UserLoader(Generic[UserT]):
         if limiter is None:
             limiter = CapacityLimiter(_MAX_THREADS)
             self._limiter.set(limiter)
-        return await anyio.to_thread.run_sync(call, sub, limiter=limiter)
+        # In a list, because trio refuses a thread that returns a coroutine.
+        return (await anyio.to_thread.run_sync(lambda: [call(sub)], limiter=limiter))[0]
 
 
 def _with_arguments(

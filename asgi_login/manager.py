@@ -79,6 +79,10 @@ class LoginManager(Generic[UserT]):
         if type(token_cache_size) is not int or token_cache_size < 0:
             raise ValueError("token_cache_size is a whole number of tokens; 0 keeps none")
         rules = claim_rules(issuer, audience, leeway, insecure_any_audience=insecure_any_audience)
+        if not isinstance(transports, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"transports takes a sequence: write transports=[{transports!r}]")
+        if not isinstance(scopes, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError('scopes maps each scope to a description: {"read": "Read items"}')
         self._loader = UserLoader[UserT]()
         self._config = Config(
             name=name,

@@ -16,7 +16,7 @@ _CLOSE_FORBIDDEN: Final = 4403
 MAX_NEXT: Final = 2_048
 # One slash, then neither a slash nor a backslash (browsers read both as the start of a host), and nowhere a
 # control character: browsers drop tabs and newlines before they look for the host.
-_SAFE_NEXT = re.compile(rf"/(?![/\\])[^\x00-\x1f\x7f-\x9f\\]{{0,{MAX_NEXT - 1}}}")
+_SAFE_NEXT = re.compile(rf"/(?![/\\])[^\x00-\x1f\x7f-\x9f\\\ud800-\udfff]{{0,{MAX_NEXT - 1}}}")
 
 
 def safe_next(value: object, default: str = "/") -> str:
@@ -72,12 +72,13 @@ def is_preflight(scope: Scope) -> bool:
 
 def add_vary(headers: Headers, name: bytes) -> None:
     """Add `name` to what the response varies by (RFC 9110 §12.5.5), unless it says so already."""
-    for i, (key, value) in enumerate(headers):
-        if key.lower() == b"vary":
-            if not {b"*", name.lower()} & {one.strip().lower() for one in value.split(b",")}:
-                headers[i] = (key, value + b", " + name)
-            return
-    headers.append((b"vary", name))
+    lines = [i for i, (key, _) in enumerate(headers) if key.lower() == b"vary"]
+    said = {one.strip().lower() for i in lines for one in headers[i][1].split(b",")}
+    if not lines:
+        headers.append((b"vary", name))
+    elif said.isdisjoint({b"*", name.lower()}):
+        key, value = headers[lines[-1]]
+        headers[lines[-1]] = key, value + b", " + name
 
 
 def _http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
@@ -132,7 +133,7 @@ def _path_and_query(scope: Scope) -> str:
     if root and not (path == root or path.startswith(f"{root}/")):
         # Servers differ in whether `path` holds the root path.
         path = root + path
-    query = scope.get("query_string", b"").decode("latin-1")
+    query: bytes = scope.get("query_string", b"")
     path = quote(path, safe="/:@!$&'()*+,;=~-._", errors="replace")
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 

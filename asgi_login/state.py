@@ -105,8 +105,11 @@ class Auth(Generic[UserT]):
             TypeError, ValueError: What stands in `scopes` is no scope.
         """
         error = self.refusal(check_scope_names("require", scopes), fresh=fresh)
-        if error is not None:
-            raise error
+        try:
+            if error is not None:
+                raise error
+        finally:
+            del error  # whose traceback holds this frame
 
     def refusal(
         self, scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None

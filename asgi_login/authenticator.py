@@ -4,12 +4,15 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
+from asgi_login import sessions
 from asgi_login._asgi import Scope
+from asgi_login.claims import Verified
 from asgi_login.config import Config
 from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
 from asgi_login.state import Attempt, Auth
-from asgi_login.transports import Transport
+from asgi_login.tokens import ACCESS
+from asgi_login.transports import CookieTransport, Transport
 
 UserT = TypeVar("UserT")
 
@@ -55,7 +58,7 @@ class Authenticator(Generic[UserT]):
                 auth = await self._attempt(scope, config, transports)
                 if auth is None:
                     continue
-                if auth.error is None or isinstance(auth.error, CrossOriginRequest):
+                if auth.is_authenticated or isinstance(auth.error, CrossOriginRequest):
                     return auth
                 refused = refused or auth
             if refused is not None:
@@ -63,16 +66,16 @@ class Authenticator(Generic[UserT]):
         return self._anonymous
 
     async def _attempt(self, scope: Scope, config: Config, transports: Sequence[Transport]) -> Auth[UserT] | None:
-        """Read one manager's credential; None if the request carries none."""
+        """Check one manager's credential; None if the request carries none."""
         transport = transports[0]
         try:
-            token = None
+            token: str | bytes | None = None
             for transport in transports:
                 if token := transport.extract(scope):
                     break
-            if not token:
+            verified = _verified(config, transport, scope, token)
+            if verified is None:
                 return None
-            verified = config.tokens.verify(_to_bytes(token))
             if transport.ambient:
                 # Before the loader runs: a forged request must not even reach the database.
                 problem = check_origin(scope, _trusted_origins(transport))
@@ -80,14 +83,39 @@ class Authenticator(Generic[UserT]):
                     raise CrossOriginRequest(problem)
         except AuthError as error:
             return self._refused(config, transport, error.again())
+        finding = sessions.examine(config, scope, verified)
+        if finding is None:
+            return Auth(self.configs, Attempt(config, transport, cookies=sessions.logout(config)))
         user = await config.loader.load(cast("str", verified.claims["sub"]), scope, verified.claims)
         if user is None:
-            return self._refused(config, transport, InvalidToken("no such user"))
-        return Auth(self.configs, Attempt(config, transport, verified, None), cast("UserT", user))
+            return self._refused(config, transport, InvalidToken("no such user"), verified)
+        if not sessions.has_same_stamp(config, verified, user):
+            return self._refused(config, transport, InvalidToken("the user's stamp has changed"), verified)
+        verified, cookies = sessions.write_back(config, scope, finding, user)
+        return Auth(self.configs, Attempt(config, transport, verified, None, finding.is_fresh, cookies), user)
 
-    def _refused(self, config: Config, transport: Transport, error: AuthError) -> Auth[UserT]:
+    def _refused(
+        self, config: Config, transport: Transport, error: AuthError, ended: Verified | None = None
+    ) -> Auth[UserT]:
+        """Keep the reason; a session that has ended for good is also deleted in the browser."""
         _log.info("%s from %s refused by %s: %s", type(error).__name__, transport.name, config.name, error.reason)
-        return Auth(self.configs, Attempt(config, transport, None, config.located(error)))
+        cookies: sessions.Cookies = sessions.logout(config) if ended is not None and ended.kind != ACCESS else {}
+        return Auth(self.configs, Attempt(config, transport, error=config.located(error), cookies=cookies))
+
+
+def _verified(config: Config, transport: Transport, scope: Scope, token: str | bytes | None) -> Verified | None:
+    """Verify the token that a transport has found; where a cookie is gone or expired, what remembers the login."""
+    if not token:
+        return sessions.remembered(config, scope) if transport.ambient else None
+    if not isinstance(transport, CookieTransport):
+        return config.tokens.verify(_to_bytes(token))
+    try:
+        return sessions.read(config, _to_bytes(token))
+    except InvalidToken as error:
+        restored = sessions.remembered(config, scope) if error.expired else None
+        if restored is None:
+            raise
+        return restored
 
 
 def _transports(config: Config, *, ambient: bool) -> tuple[Transport, ...]:

@@ -7,11 +7,11 @@ from datetime import timedelta
 from typing import Any, Final, Literal, Protocol, TypeAlias
 from urllib.parse import urlsplit
 
-from asgi_login.claims import MAX_LEEWAY, ClaimRules, check_scope_names
+from asgi_login.claims import MAX_LEEWAY, ClaimRules, check_scope_names, is_text
 from asgi_login.errors import AuthError, InvalidToken, LoginNotFresh, NotAuthenticated
 from asgi_login.loader import UserLoader
 from asgi_login.tokens import Tokens
-from asgi_login.transports import Transport
+from asgi_login.transports import CookieTransport, Transport
 
 ExceptionOrClass: TypeAlias = Exception | type[Exception]
 
@@ -65,6 +65,8 @@ class Config:
     loader: UserLoader[Any] = field(repr=False)
     clock: Callable[[], float] = field(repr=False)
     transports: tuple[Transport, ...]
+    session_cookie: CookieTransport | None
+    remember_cookie: CookieTransport | None
     scopes: Mapping[str, str]
     token_url: str
     default_expiry: timedelta
@@ -168,8 +170,8 @@ def claim_rules(
 ) -> ClaimRules:
     """Validate what is asked of every token's claims."""
     for name, value in {"issuer": issuer, "audience": audience}.items():
-        if value is not None and (not isinstance(value, str) or not value):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"{name} is a non-empty string, or None")
+        if value is not None and not is_text(value):
+            raise ValueError(f"{name} is a non-empty string of at most 255 characters without controls, or None")
     if audience is not None and insecure_any_audience:
         raise ValueError("audience= and insecure_any_audience=True contradict each other: choose one")
     if not isinstance(leeway, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]

@@ -20,22 +20,15 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
     """
     if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
         return None
-    return check_origin_of_write(scope, trusted_origins)
-
-
-def check_origin_of_write(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
-    """Return why a request must not change who is logged in, or None if it may; the method does not matter."""
     origins = header_values(scope, b"origin")
     sites = header_values(scope, b"sec-fetch-site")
     hosts = header_values(scope, b"host")
     if len(origins) > 1 or len(sites) > 1 or len(hosts) > 1:
         return "Origin, Host or Sec-Fetch-Site was sent twice"
     origin = origins[0] if origins else b""
-    if origin in trusted_origins:
-        return None
     site = sites[0].lower() if sites else b""
     # `none` is the user's own doing: an address typed in, a bookmark.
-    if site in {b"same-origin", b"none"}:
+    if origin in trusted_origins or site in {b"same-origin", b"none"}:
         return None
     # `same-site` too: a sub-domain, or another port of the host, may belong to somebody else.
     if site:

@@ -9,9 +9,11 @@ import sys
 from collections.abc import Awaitable
 from typing import cast
 
-from asgi_login._asgi import Headers, Message, Receive, Scope, Send
+import anyio
+
+from asgi_login._asgi import ASGIApp, Headers, Message, Receive, Scope, Send
 from asgi_login.errors import AuthError
-from asgi_login.responses import add_vary, answer, close_accepted
+from asgi_login.responses import add_vary, answer, close_accepted, set_cookies
 from asgi_login.state import Record
 
 _log = logging.getLogger("asgi_login")
@@ -40,8 +42,7 @@ class HTTPFallback:
             if refusal is not None and message["status"] >= 500 and not _is_another_failure():  # noqa: PLR2004
                 return self._answer(refusal)
             self._started = True
-            if self._record.auth.is_ambient:
-                message = _varying(message)
+            message = _dressed(message, self._record)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):
             # What runs after this is a background task: no gate can keep anybody out any more.
             self._record.close()
@@ -66,34 +67,58 @@ class HTTPFallback:
     async def _answer(self, error: AuthError) -> None:
         self._replaced = True
         _log_refusal(error)
-        await answer(error, self._scope, self._send_varying)
+        await answer(error, self._scope, self._send_dressed)
 
-    async def _send_varying(self, message: Message) -> None:
-        if message["type"] == "http.response.start" and self._record.auth.is_ambient:
-            message = _varying(message)
-        await self._send(message)
+    async def _send_dressed(self, message: Message) -> None:
+        await self._send(_dressed(message, self._record) if message["type"] == "http.response.start" else message)
 
 
 class WebSocketFallback:
-    """Watches one websocket, and sees to it that none is refused before it has asked to connect."""
+    """Watches one websocket, and sees to it that none is refused before it has asked to connect.
 
-    __slots__ = ("_accepted", "_connected", "_ended", "_receive", "_record", "_replaced", "_scope", "_send")
+    Args:
+        deny: An ASGI application that refuses in the application's own way a websocket that is not accepted yet.
+    """
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
+    __slots__ = (
+        "_accepted",
+        "_connected",
+        "_deny",
+        "_ended",
+        "_has_left",
+        "_receive",
+        "_receiving",
+        "_record",
+        "_replaced",
+        "_scope",
+        "_send",
+    )
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, record: Record, *, deny: ASGIApp | None = None
+    ) -> None:
         self._scope = scope
         self._receive = receive
         self._send = send
         self._record = record
-        self._connected = False
+        self._deny = deny
+        self._connected = anyio.Event()
+        self._receiving = False
         self._accepted = False
         self._ended = False
+        self._has_left = False
         self._replaced = False
 
     async def receive(self) -> Message:
         """Pass a message on to the application."""
-        message = await self._receive()
-        self._connected = self._connected or message["type"] == "websocket.connect"
-        self._ended = self._ended or message["type"] == "websocket.disconnect"
+        self._receiving = True
+        try:
+            message = await self._receive()
+        finally:
+            self._receiving = False
+        # Whatever else comes first, nothing is gained by waiting on.
+        self._connected.set()
+        self._has_left = self._has_left or message["type"] == "websocket.disconnect"
         return message
 
     async def send(self, message: Message) -> None:
@@ -106,39 +131,67 @@ class WebSocketFallback:
             return
         refusal, self._record.refusal = self._record.refusal, None
         denies = kind == "websocket.http.response.start"
-        ends = kind == "websocket.close" or (denies and message["status"] >= 500)  # noqa: PLR2004
+        closes = kind == "websocket.close"
         # Anything but an end is the application's own handler speaking.
-        if refusal is not None and ends and not _is_another_failure():
+        ends_badly = closes or (denies and message["status"] >= 500)  # noqa: PLR2004
+        if refusal is not None and ends_badly and not _is_another_failure():
             await self._refuse(refusal)
             return
-        self._ended = self._ended or ends or denies
-        self._accepted = self._accepted or kind == "websocket.accept"
-        await self._send_connected(message)
+        self._ended = self._ended or closes or denies
+        await self._pass_on(message)
 
     async def settle(self, problem: Exception) -> None:
         """Close with the answer to an exception that escaped the application if it is an AuthError, else raise it."""
         error = _auth_error_in(problem)
         if error is None:
             raise problem
-        if not self._replaced and not self._ended:
+        if not self._replaced and not self._ended and not self._has_left:
             await self._refuse(error)
 
     async def _refuse(self, error: AuthError) -> None:
         self._replaced = True
         _log_refusal(error)
-        if self._accepted:
+        if not self._accepted and self._deny is not None:
+            if await self._is_connected():
+                await self._deny(self._scope, self._receive_again(), self._pass_on)
+        elif not self._accepted:
+            await answer(error, self._scope, self._pass_on)
+        if self._accepted and not self._ended:
             await self._send(close_accepted(error))
-        else:
-            await answer(error, self._scope, self._send_connected)
 
-    async def _send_connected(self, message: Message) -> None:
-        # granian ends the process on a close that is sent before it has handed over websocket.connect.
-        while not self._accepted and not self._connected:
-            if (await self.receive())["type"] == "websocket.disconnect":
-                return
-        if message["type"] == "websocket.http.response.start" and self._record.auth.is_ambient:
-            message = _varying(message)
+    async def _pass_on(self, message: Message) -> None:
+        kind = message["type"]
+        if kind == "websocket.accept":
+            self._accepted = True
+        elif not self._accepted and not await self._is_connected():
+            return
+        if kind == "websocket.close":
+            self._ended = True
+        if kind in {"websocket.accept", "websocket.http.response.start"}:
+            message = _dressed(message, self._record)
         await self._send(message)
+
+    async def _is_connected(self) -> bool:
+        """Wait for `websocket.connect`: granian ends the process on a close that is sent before."""
+        if self._receiving:
+            # A task of the application's is at it (Quart).
+            await self._connected.wait()
+        elif not self._connected.is_set():
+            await self.receive()
+        return not self._has_left
+
+    def _receive_again(self) -> Receive:
+        """Return a `receive` that begins with the connect that was received already."""
+        first = True
+
+        async def receive() -> Message:
+            nonlocal first
+            if first:
+                first = False
+                return {"type": "websocket.connect"}
+            return await self._receive()
+
+        return receive
 
 
 def _is_another_failure() -> bool:
@@ -173,9 +226,16 @@ def _log_refusal(error: AuthError) -> None:
     _log.info("%s (%s) answered in place of the application", type(error).__name__, error.reason)
 
 
-def _varying(message: Message) -> Message:
+def _dressed(message: Message, record: Record) -> Message:
+    """Return the start of a response with our cookies, and with what caches must know."""
+    record.has_started = True
+    if not record.cookies and not record.auth.is_ambient:
+        return message
     headers: Headers = list(message.get("headers", ()))
-    add_vary(headers, b"Cookie")
+    if record.auth.is_ambient:
+        add_vary(headers, b"Cookie")
+    if record.cookies:
+        set_cookies(headers, record.cookies)
     return {**message, "headers": headers}
 
 

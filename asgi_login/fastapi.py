@@ -3,7 +3,7 @@
 Tested with FastAPI 0.115 and later.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from inspect import Signature
 from typing import Any, Generic, NoReturn, TypedDict, TypeVar, Unpack, cast
@@ -20,7 +20,7 @@ from asgi_login.state import Auth
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
 try:
-    from fastapi import FastAPI, HTTPException
+    from fastapi import FastAPI, HTTPException, WebSocket
     from fastapi.requests import HTTPConnection
     from fastapi.security import SecurityScopes
 
@@ -28,12 +28,15 @@ try:
         SecurityScheme,
         dependency_signature,
         list_refusals,
-        security_schemes,
+        security_dependencies,
     )
 except ImportError as _missing:
     raise ImportError("asgi_login.fastapi needs FastAPI 0.115 or later: pip install fastapi") from _missing
 
 UserT = TypeVar("UserT")
+
+
+_COOKIE_NAME = "access-token"  # fastapi-login's
 
 
 class InvalidCredentialsException(HTTPException):
@@ -96,7 +99,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         algorithm: str = "HS256",
         use_cookie: bool = False,  # noqa: FBT001, FBT002 - fastapi-login's order
         use_header: bool = True,  # noqa: FBT001, FBT002 - the same
-        cookie_name: str = "access-token",
+        cookie_name: str = _COOKIE_NAME,
         not_authenticated_exception: ExceptionOrClass | None = None,
         default_expiry: timedelta = timedelta(minutes=15),
         scopes: Mapping[str, str] | None = None,
@@ -107,8 +110,8 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
             raise TypeError("tokenUrl= is called token_url= now")
         if "transports" not in core:
             core["transports"] = _transports(cookie_name if use_cookie else None, use_header=use_header)
-        elif use_cookie or not use_header:
-            raise ValueError("transports= replaces use_cookie= and use_header=: leave these out")
+        elif use_cookie or not use_header or cookie_name != _COOKIE_NAME:
+            raise ValueError("transports= replaces use_cookie= and use_header=, and cookie_name= with them: leave these out")
         super().__init__(
             secret,
             token_url,
@@ -120,7 +123,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
             **core,
         )
         self._authenticator = Authenticator[UserT]([self.config])
-        schemes = security_schemes(self.config)
+        schemes = security_dependencies(self.config)
         self.__signature__: Signature = dependency_signature(schemes)
         self.optional: OptionalUser[UserT] = OptionalUser(self, schemes)
         """A dependency that returns the user, or None where there is none."""
@@ -133,7 +136,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
                 passed in place of these.
         """
         auth = await self.authenticate(connection)
-        error = auth.refusal(tuple(security_scopes.scopes), manager=self.name)
+        error = auth.refusal(_names(security_scopes), manager=self.name)
         if error is None:
             return cast("UserT", auth.user)
         _see_to_an_answer(connection)
@@ -208,7 +211,7 @@ class OptionalUser(Generic[UserT]):
         self.__signature__: Signature = dependency_signature(schemes)
 
     async def __call__(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes, **_schemes: None
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
     ) -> UserT | None:
         """Return the user if there is one who has the scopes; what the loader raises is raised.
 
@@ -216,7 +219,7 @@ class OptionalUser(Generic[UserT]):
             CrossOriginRequest: Another site sent the request with the user's cookie.
         """
         auth = await self._manager.authenticate(connection)
-        error = auth.refusal(tuple(security_scopes.scopes), manager=self._manager.name)
+        error = auth.refusal(_names(security_scopes), manager=self._manager.name)
         if isinstance(error, CrossOriginRequest):
             _see_to_an_answer(connection)
             try:
@@ -226,17 +229,29 @@ class OptionalUser(Generic[UserT]):
         return None if error else auth.user
 
 
-def install(app: FastAPI, manager: HasConfig | Sequence[HasConfig], *, skip: Iterable[str] = ()) -> None:
+def install(
+    app: FastAPI,
+    manager: HasConfig | Sequence[HasConfig],
+    *,
+    skip: Iterable[str] = (),
+    websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
+) -> None:
     """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
 
     Args:
         app: The application, before its first request.
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, at which nobody is looked at.
+        websocket_denial: What is done instead of refusing a websocket; it is accepted first.
     """
-    install_starlette(app, manager, skip=skip)
+    install_starlette(app, manager, skip=skip, websocket_denial=websocket_denial)
     managers = manager if isinstance(manager, Sequence) else (manager,)
     list_refusals(app, [one.config for one in managers])
+
+
+def _names(scopes: SecurityScopes | None) -> tuple[str, ...]:
+    """Return the scopes of the route; a manager that is called by hand has none."""
+    return tuple(scopes.scopes) if scopes is not None else ()
 
 
 def _transports(cookie_name: str | None, *, use_header: bool) -> list[Transport]:

@@ -137,6 +137,27 @@ def application_exception(config: Config, error: AuthError) -> Exception:
     return error if own is None else new_exception(own)
 
 
+def check(scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None) -> None:
+    """Raise what keeps the request being handled out of a view, if anything does, and leave a mark of it.
+
+    Raises:
+        Exception: An AuthError, or the exception that the application has in its place.
+        RuntimeError: No request is being handled here.
+    """
+    record = current_record()
+    error = record.auth.refusal(scopes, fresh=fresh, manager=manager)
+    if error is None:
+        return
+    exception = application_exception(record.auth.config(manager), error)
+    # An exception of the application's own has a handler of its own; only ours needs somebody to answer it.
+    record.refusal = exception if isinstance(exception, AuthError) else None
+    try:
+        raise exception
+    finally:
+        # The exception's traceback holds this frame; held by it in turn, it would be garbage to be collected.
+        del exception, error
+
+
 def _decorator(
     name: str,
     view: Callable[..., Any] | None,
@@ -145,20 +166,6 @@ def _decorator(
     fresh: bool = False,
     manager: str | None = None,
 ) -> Any:  # noqa: ANN401 - the overloads of the public names say what it is
-    def check() -> None:
-        record = current_record()
-        error = record.auth.refusal(scopes, fresh=fresh, manager=manager)
-        if error is None:
-            return
-        exception = application_exception(record.auth.config(manager), error)
-        # An exception of the application's own has a handler of its own; only ours needs somebody to answer it.
-        record.refusal = exception if isinstance(exception, AuthError) else None
-        try:
-            raise exception
-        finally:
-            # The exception's traceback holds this frame; held by it in turn, it would be garbage to be collected.
-            del exception, error
-
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         if not callable(function) or isinstance(function, type):
             raise TypeError(f"{name} decorates a function or method; around a class or application use Gate")
@@ -166,14 +173,14 @@ def _decorator(
 
             @wraps(function)
             async def async_gate(*args: object, **kwargs: object) -> object:
-                check()
+                check(scopes, fresh=fresh, manager=manager)
                 return await function(*args, **kwargs)
 
             return async_gate
 
         @wraps(function)
         def gate(*args: object, **kwargs: object) -> object:
-            check()
+            check(scopes, fresh=fresh, manager=manager)
             return function(*args, **kwargs)
 
         return gate

@@ -52,7 +52,7 @@ class Key:
     A PEM is parsed here and never again: with a password that takes tens of milliseconds.
     """
 
-    __slots__ = ("algorithm", "kid", "public", "signing", "thumbprint")
+    __slots__ = ("_seed", "algorithm", "kid", "public", "signing", "thumbprint")
 
     algorithm: str
     kid: str
@@ -62,6 +62,7 @@ class Key:
     """What PyJWT's algorithm objects sign with; None for a public key."""
     public: bytes | PublicKey
     """What they verify with."""
+    _seed: bytes
 
     def __init__(
         self,
@@ -89,7 +90,7 @@ class Key:
             check_asymmetric(verifying, algorithm)
             public, thumbprint = verifying, _thumbprint(verifying)
         values = {"algorithm": algorithm, "kid": kid or thumbprint, "thumbprint": thumbprint}
-        for name, value in {**values, "signing": signing, "public": public}.items():
+        for name, value in {**values, "signing": signing, "public": public, "_seed": _seed(signing)}.items():
             object.__setattr__(self, name, value)
 
     @classmethod
@@ -105,6 +106,16 @@ class Key:
         else:
             private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
         return cls(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), algorithm, kid=kid)
+
+    def derive(self, label: str) -> bytes:
+        """Return a secret of 32 bytes for another purpose than signing tokens.
+
+        Raises:
+            ValueError: This is a public key, from which nothing secret can come.
+        """
+        if self.signing is None:
+            raise ValueError("a public key has no secret to derive another from")
+        return hmac.digest(self._seed, f"asgi-login {label} {self.algorithm}".encode(), "sha256")
 
     @property
     def can_sign(self) -> bool:
@@ -129,6 +140,13 @@ class Key:
     def __reduce__(self) -> NoReturn:
         # A pickle would carry the secret to wherever pickles go: caches, queues, crash reports.
         raise TypeError("a Key cannot be pickled: it would write the secret out; load the key where it is needed")
+
+
+def _seed(signing: bytes | PrivateKey | None) -> bytes:
+    """Return what secrets are derived from: the secret itself, or a private key's canonical bytes."""
+    if signing is None or isinstance(signing, bytes):
+        return signing or b""
+    return signing.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _thumbprint(key: PublicKey) -> str:

@@ -1,7 +1,7 @@
 """The keys of one manager: which signs, and which a token's `kid` means."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Self, TypeAlias, cast
+from typing import Self, TypeAlias
 
 from asgi_login.key_material import GENERATE, HMAC_BYTES
 from asgi_login.keys import Key
@@ -34,7 +34,7 @@ class KeySet:
             return cls([_to_key(secret, algorithm)])
         if not isinstance(secret, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"secret is a str, bytes, dict, Key or a sequence of these, not {type(secret).__name__}")
-        return cls([_to_key(one, algorithm) for one in cast("Sequence[Secret]", secret)])
+        return cls([_to_key(one, algorithm) for one in secret])  # type: ignore[arg-type]
 
     @property
     def signing(self) -> Key:

@@ -4,13 +4,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, TypeVar, cast, overload
 
+from asgi_login import sessions as browser
+from asgi_login._asgi import Scope
 from asgi_login.claims import check_scope_names
 from asgi_login.config import Config, ExceptionOrClass, Sessions, claim_rules, positive_timedelta
+from asgi_login.csrf import check_origin
+from asgi_login.errors import CrossOriginRequest
 from asgi_login.keyset import KeySet, Secret
 from asgi_login.loader import UserLoader
 from asgi_login.set_cookie import put_cookie
+from asgi_login.state import HasScope, Record, record_of
 from asgi_login.tokens import Tokens, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
@@ -84,13 +89,17 @@ class LoginManager(Generic[UserT]):
         if not isinstance(scopes, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError('scopes maps each scope to a description: {"read": "Read items"}')
         self._loader = UserLoader[UserT]()
+        transports = tuple(transports)
+        cookie = next((one for one in transports if isinstance(one, CookieTransport)), None)
         self._config = Config(
             name=name,
             realm=realm,
-            tokens=Tokens(KeySet.of(secret, algorithm), rules, clock=clock),
+            tokens=Tokens(KeySet.of(secret, algorithm), rules, clock=clock, cache_size=token_cache_size),
             loader=self._loader,
             clock=clock,
-            transports=tuple(transports),
+            transports=transports,
+            session_cookie=cookie,
+            remember_cookie=_remember_cookie(cookie, sessions, name),
             scopes=MappingProxyType(dict(scopes or {})),
             token_url=token_url,
             default_expiry=default_expiry,
@@ -196,6 +205,78 @@ class LoginManager(Generic[UserT]):
         """
         put_cookie(response, self.cookie_transport.delete_cookie_header())
 
+    def login_user(
+        self,
+        connection: Scope | HasScope,
+        sub: str,
+        *,
+        user: UserT | None = None,
+        scopes: Iterable[str] = (),
+        remember: bool = False,
+    ) -> None:
+        """Log a user in: the middleware sets the session cookie on the response, whatever that will be.
+
+        Args:
+            connection: The ASGI scope, or an object that has it as `.scope`: a request or websocket.
+            sub: What the user loader finds the user by.
+            user: The user, where `Sessions(stamp=)` is set.
+            scopes: The OAuth scopes that the session grants.
+            remember: Whether the login is restored after the session has ended, for `Sessions(remember_for=)`.
+
+        The current request's Auth stays what it is.
+
+        Raises:
+            CrossOriginRequest: Another site sent this request (login CSRF).
+            RuntimeError: Without AuthMiddleware, or after the response has started.
+            TypeError: `sub` is not a non-empty str, or a stamp is set and `user` is missing.
+            ValueError: This manager has no sessions or no cookie, or the cookie would have more than 4,096 bytes.
+
+        Example:
+            >>> if password_is_right(form):
+            ...     manager.login_user(request, form["name"], remember="remember" in form)
+        """
+        record, scope = self._record(connection)
+        record.cookies |= browser.login(self._config, scope, sub, user=user, scopes=scopes, remember=remember)
+
+    def logout_user(self, connection: Scope | HasScope) -> None:
+        """Log the user of this browser out: session and remember cookie are deleted.
+
+        A copy of the token, made before, is good until it expires; a changed `Sessions(stamp=)` ends that too.
+
+        Raises:
+            CrossOriginRequest: Another site sent this request (logout CSRF).
+            RuntimeError: Without AuthMiddleware, or after the response has started.
+            ValueError: This manager has no sessions or no cookie.
+        """
+        record, _ = self._record(connection)
+        record.cookies |= browser.logout(self._config)
+
+    def confirm_login(self, connection: Scope | HasScope) -> None:
+        """Make the session fresh again, from the next request on, after the user has shown the password once more.
+
+        Raises:
+            CrossOriginRequest: Another site sent this request.
+            RuntimeError: Without AuthMiddleware, or after the response has started.
+            ValueError: The request has no session of this manager's.
+        """
+        record, scope = self._record(connection)
+        token = record.auth.token_of(self._config)
+        record.cookies |= browser.confirm(self._config, scope, token, record.auth.user)
+
+    def _record(self, connection: Scope | HasScope) -> tuple[Record, Scope]:
+        """Return the record of a request that may change who is logged in."""
+        record = record_of(connection)
+        if not record.auth.knows(self._config):
+            raise RuntimeError(f"the manager {self.name!r} is not in this request's AuthMiddleware")
+        if record.has_started:
+            raise RuntimeError("the response has started: log in or out before it does, its headers are gone")
+        scope = cast("Scope", getattr(connection, "scope", connection))
+        problem = check_origin(scope, self.cookie_transport.trusted_origins)
+        if problem is not None:
+            record.refusal = cast("CrossOriginRequest", self._config.located(CrossOriginRequest(problem)))
+            raise record.refusal
+        return record, scope
+
     @property
     def cookie_transport(self) -> CookieTransport:
         """The first cookie of this manager, the one that is written.
@@ -203,10 +284,15 @@ class LoginManager(Generic[UserT]):
         Raises:
             ValueError: It has none.
         """
-        for transport in self._config.transports:
-            if isinstance(transport, CookieTransport):
-                return transport
+        if self._config.session_cookie is not None:
+            return self._config.session_cookie
         raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, transports={list(self._config.transports)!r})"
+
+
+def _remember_cookie(cookie: CookieTransport | None, sessions: Sessions | None, name: str) -> CookieTransport | None:
+    if cookie is None or sessions is None:
+        return None
+    return cookie.companion(f"{name}-remember-token", max_age=int(sessions.remember_for.total_seconds()))

@@ -21,6 +21,7 @@ class AuthMiddleware:
         manager: One LoginManager, or several: the headers of all are read first, then their cookies.
         skip: Paths, and everything below them, at which nobody is looked at: the request is anonymous there.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
+        deny_websocket: An ASGI application that refuses a websocket in a framework's way; the adapters pass it.
 
     Raises:
         ValueError: Two managers cannot be told apart, or `redirect_to` names a route that nobody resolves.
@@ -41,6 +42,7 @@ class AuthMiddleware:
         *,
         skip: Iterable[str] = (),
         resolve_route: Callable[[str], str] | None = None,
+        deny_websocket: ASGIApp | None = None,
     ) -> None:
         managers = manager if isinstance(manager, Sequence) else (manager,)
         configs = [_resolved(one.config, resolve_route) for one in managers]
@@ -48,6 +50,7 @@ class AuthMiddleware:
         self.app = app
         self._authenticator = Authenticator[Any](configs)
         self._skip = path_prefixes("skip", skip)
+        self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -61,8 +64,8 @@ class AuthMiddleware:
             auth: AnyAuth = self._authenticator.anonymous
         else:
             auth = await self._authenticator.authenticate(scope)
-        self._publish(scope, auth)
         record = Record(auth)
+        self._publish(scope, record)
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
         token = RECORD.set(record)
@@ -86,7 +89,7 @@ class AuthMiddleware:
             await fallback.settle(problem)
 
     async def _websocket(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
-        fallback = WebSocketFallback(scope, receive, send, record)
+        fallback = WebSocketFallback(scope, receive, send, record, deny=self._deny_websocket)
         if isinstance(record.auth.error, CrossOriginRequest):
             await answer(record.auth.error, scope, fallback.send)
             return
@@ -95,7 +98,7 @@ class AuthMiddleware:
         except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
             await fallback.settle(problem)
 
-    def _publish(self, scope: Scope, auth: AnyAuth) -> None:
+    def _publish(self, scope: Scope, record: Record) -> None:
         """Write into the request's own state, in place: middleware outside reads it there afterwards."""
         state: dict[str, object] | None = scope.get("state")
         if state is None:
@@ -103,9 +106,10 @@ class AuthMiddleware:
         elif state is self._lifespan_state:
             # The server handed out the state of all requests; one of them must not write into it.
             state = scope["state"] = dict(state)
-        state["user"] = auth.user
-        state["scopes"] = auth.scopes
-        state["auth"] = auth
+        state["user"] = record.auth.user
+        state["scopes"] = record.auth.scopes
+        state["auth"] = record.auth
+        scope["asgi_login"] = record
 
 
 def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
@@ -37,7 +38,7 @@ def safe_next(value: object, default: str = "/") -> str:
 async def answer(error: AuthError, scope: Scope, send: Send) -> None:
     """Answer a request, or refuse a websocket that is not accepted yet; `websocket.connect` must have been received."""
     if scope["type"] == "http":
-        start, body = _http_answer(error, scope)
+        start, body = http_answer(error, scope)
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
     elif "websocket.http.response" in (scope.get("extensions") or {}):
@@ -81,7 +82,19 @@ def add_vary(headers: Headers, name: bytes) -> None:
         headers[lines[-1]] = key, value + b", " + name
 
 
-def _http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
+def set_cookies(headers: Headers, cookies: Mapping[str, tuple[bytes, bytes]]) -> None:
+    """Add our cookies, one line for each name (RFC 6265bis §4.1.1), and keep the response out of caches."""
+    ours = {name.encode() for name in cookies}
+    headers[:] = [
+        (key, value)
+        for key, value in headers
+        if key.lower() != b"cache-control" and not (key.lower() == b"set-cookie" and value.partition(b"=")[0] in ours)
+    ]
+    headers += [*cookies.values(), (b"cache-control", b"no-store")]
+
+
+def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
+    """Return the status and headers, and the body, that answer an HTTP request."""
     location = _login_redirect(error, scope)
     if location is None:
         return _error_answer(error)

@@ -3,15 +3,15 @@
 Tested with Starlette 0.40 and later.
 """
 
-from collections.abc import Iterable, Sequence
-from functools import partial
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import cast
 
 from asgi_login._asgi import ASGIApp, Receive, Scope, Send
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.responses import answer, close_accepted
-from asgi_login.state import get_auth
+from asgi_login.responses import answer
+from asgi_login.state import RECORD, Record, get_auth
 
 try:
     from starlette.applications import Starlette
@@ -23,13 +23,21 @@ except ImportError as _missing:
     raise ImportError("asgi_login.starlette needs Starlette 0.40 or later: pip install starlette") from _missing
 
 
-def install(app: Starlette, manager: HasConfig | Sequence[HasConfig], *, skip: Iterable[str] = ()) -> None:
+def install(
+    app: Starlette,
+    manager: HasConfig | Sequence[HasConfig],
+    *,
+    skip: Iterable[str] = (),
+    websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
+) -> None:
     """Add AuthMiddleware to an application and answer AuthError in its HTTP and WebSocket endpoints.
 
     Args:
         app: The application, before its first request. Middleware that is added later lies outside, where CORS belongs.
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, at which nobody is looked at.
+        websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
+            why: `await websocket.send_text("not authenticated"); await websocket.close()`.
 
     `redirect_to` may be the name of one of the application's routes; it is looked up when the application starts.
 
@@ -37,20 +45,30 @@ def install(app: Starlette, manager: HasConfig | Sequence[HasConfig], *, skip: I
         >>> app = Starlette(routes=[...])
         >>> install(app, manager)
     """
-    app.add_middleware(partial(_stack, manager=manager, skip=tuple(skip), starlette=app))
+    deny = None if websocket_denial is None else _denial(websocket_denial)
+
+    def stack(inner: ASGIApp) -> ASGIApp:
+        return AuthMiddleware(
+            _NativeUser(inner), manager, skip=prefixes, resolve_route=app.url_path_for, deny_websocket=deny
+        )
+
+    prefixes = tuple(skip)
+    app.add_middleware(stack)
     app.add_exception_handler(AuthError, answer_auth_error)
 
 
-async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_Answer | None":
+async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_Answer":
     """Answer an AuthError that left an endpoint."""
     assert isinstance(error, AuthError)  # noqa: S101 - what it is registered for
+    record = RECORD.get(None)
+    has_middleware = record is not None and record.is_open
     if isinstance(connection, WebSocket):
-        if connection.application_state is WebSocketState.CONNECTED:
-            await connection.send(close_accepted(error))
-            return None
-        if connection.client_state is WebSocketState.CONNECTING:
+        if has_middleware:
+            # It knows whether the websocket is accepted, and how to end it.
+            cast("Record", record).refusal = error
+        elif connection.client_state is WebSocketState.CONNECTING:
             await connection.receive()
-    return _Answer(error)
+    return _Answer(error, is_left_to_middleware=has_middleware and isinstance(connection, WebSocket))
 
 
 # Starlette asks for a Response, but all it does with what it gets is to await it as an ASGI application.
@@ -60,17 +78,24 @@ answer_auth_error: ExceptionHandler = _answer_auth_error  # type: ignore[assignm
 class _Answer:
     """What Starlette sends: our own answer, the same as everywhere."""
 
-    def __init__(self, error: AuthError) -> None:
+    def __init__(self, error: AuthError, *, is_left_to_middleware: bool) -> None:
         self._error = error
+        self._is_left_to_middleware = is_left_to_middleware
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        await answer(self._error, scope, send)
+        if self._is_left_to_middleware:
+            await send({"type": "websocket.close"})
+        else:
+            await answer(self._error, scope, send)
 
 
-def _stack(
-    app: ASGIApp, manager: HasConfig | Sequence[HasConfig], skip: tuple[str, ...], starlette: Starlette
-) -> ASGIApp:
-    return AuthMiddleware(_NativeUser(app), manager, skip=skip, resolve_route=starlette.url_path_for)
+def _denial(callback: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
+    async def deny(scope: Scope, receive: Receive, send: Send) -> None:
+        websocket = WebSocket(scope, receive, send)
+        await websocket.accept()
+        await callback(websocket)
+
+    return deny
 
 
 class _NativeUser:

@@ -1,5 +1,6 @@
 """What a request knows of its user: Auth, and the record through which gates and middleware speak."""
 
+from collections.abc import Mapping
 from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
@@ -14,6 +15,7 @@ UserT = TypeVar("UserT")
 
 _NO_CLAIMS: Final[Claims] = MappingProxyType({})
 _NO_SCOPES: Final[frozenset[str]] = frozenset()
+_NO_COOKIES: Final[Mapping[str, tuple[bytes, bytes]]] = MappingProxyType({})
 
 
 class HasScope(Protocol):
@@ -26,12 +28,19 @@ class HasScope(Protocol):
 
 
 class Attempt(NamedTuple):
-    """A credential that a request carries: whose manager read it, from where, and what came of it."""
+    """A credential that a request carries: whose manager read it, from where, and what came of it.
+
+    Attributes:
+        is_fresh: Whether the token can count as fresh, if it is young enough.
+        cookies: The header pairs to write back, by the cookie's name.
+    """
 
     config: Config
     transport: Transport
-    token: Verified | None
-    error: AuthError | None
+    token: Verified | None = None
+    error: AuthError | None = None
+    is_fresh: bool = True
+    cookies: Mapping[str, tuple[bytes, bytes]] = _NO_COOKIES
 
 
 class Auth(Generic[UserT]):
@@ -91,8 +100,8 @@ class Auth(Generic[UserT]):
 
     @property
     def fresh(self) -> bool:
-        """Whether the user proved who they are within `Sessions(fresh_for=)`, by the claim `auth_time`."""
-        if self._attempt is None or self._token is None or self._token.auth_time is None:
+        """Whether the user proved who they are within `Sessions(fresh_for=)`, from this client."""
+        if self._attempt is None or self._token is None or self._token.auth_time is None or not self._attempt.is_fresh:
             return False
         config = self._attempt.config
         return config.clock() - self._token.auth_time <= config.fresh_for
@@ -154,9 +163,18 @@ class Auth(Generic[UserT]):
         names = ", ".join(config.name for config in self._configs)
         raise RuntimeError(f"no manager named {manager!r} is in this AuthMiddleware, only {names}")
 
+    def token_of(self, config: Config) -> Verified | None:
+        """Return the verified token of the request if it is that manager's, else None."""
+        return self._token if self._attempt is not None and self._attempt.config.loader is config.loader else None
+
     def knows(self, config: Config) -> bool:
         """Tell whether that manager had its say about this request."""
         return any(known.loader is config.loader for known in self._configs)
+
+    @property
+    def cookies(self) -> Mapping[str, tuple[bytes, bytes]]:
+        """What to write back to the browser for this request: a renewed or ended session."""
+        return self._attempt.cookies if self._attempt else _NO_COOKIES
 
     @property
     def is_ambient(self) -> bool:
@@ -182,14 +200,18 @@ class Record:
     Attributes:
         auth: The outcome of the request.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
+        cookies: The header pairs to write onto the response, by the cookie's name.
+        has_started: Whether the response is on its way, so that it can carry no more cookies.
         is_open: False once the response is done: a background task may still hold the context.
     """
 
-    __slots__ = ("auth", "is_open", "refusal")
+    __slots__ = ("auth", "cookies", "has_started", "is_open", "refusal")
 
     def __init__(self, auth: AnyAuth) -> None:
         self.auth: AnyAuth = auth
         self.refusal: AuthError | None = None
+        self.cookies: dict[str, tuple[bytes, bytes]] = dict(auth.cookies)
+        self.has_started: bool = False
         self.is_open: bool = True
 
     def close(self) -> None:
@@ -230,15 +252,32 @@ def current_auth() -> AnyAuth:
     return current_record().auth
 
 
+def record_of(scope_or_connection: Scope | HasScope) -> Record:
+    """Return the record of a request, from its scope: also in threads that lost the context.
+
+    Raises:
+        RuntimeError: The scope did not pass through AuthMiddleware, or the request is over.
+    """
+    record = _scope(scope_or_connection).get("asgi_login")
+    if not isinstance(record, Record):
+        raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")  # noqa: TRY004
+    if not record.is_open:
+        raise RuntimeError("the request is over: cookies can only be written before its response has started")
+    return record
+
+
 def get_auth(scope_or_connection: Scope | HasScope) -> AnyAuth:
     """Return the Auth of a request, from its ASGI scope or from any object that has one as `.scope`.
 
     Raises:
         RuntimeError: The scope did not pass through AuthMiddleware.
     """
-    scope = cast("Scope", getattr(scope_or_connection, "scope", scope_or_connection))
-    state: dict[str, object] = scope.get("state") or {}
+    state: dict[str, object] = _scope(scope_or_connection).get("state") or {}
     auth = state.get("auth")
     if not isinstance(auth, Auth):
         raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")  # noqa: TRY004
     return auth  # pyright: ignore[reportUnknownVariableType] - of whatever user
+
+
+def _scope(scope_or_connection: Scope | HasScope) -> Scope:
+    return cast("Scope", getattr(scope_or_connection, "scope", scope_or_connection))

@@ -16,7 +16,8 @@ from typing import Final
 
 from jwt.algorithms import get_default_algorithms
 
-from asgi_login.claims import ClaimRules, InvalidClaims, Verified, check_scope_names, is_subject
+from asgi_login.cache import TokenCache
+from asgi_login.claims import ClaimRules, InvalidClaims, Verified, check_scope_names, is_text
 from asgi_login.errors import InvalidToken
 from asgi_login.keys import Key
 from asgi_login.keyset import KeySet
@@ -28,12 +29,10 @@ MAX_HEADER_BYTES: Final = 1_024
 # What `typ` we write, RFC 8725 §3.11, and which kind of token a `typ` makes on reading. Our access tokens
 # follow RFC 9068; those of other issuers say JWT or nothing.
 ACCESS: Final = "at+jwt"
-_KINDS: Final = {
-    "at+jwt": ACCESS,
-    "jwt": ACCESS,
-    "session+jwt": "session+jwt",
-    "remember+jwt": "remember+jwt",
-}
+SESSION: Final = "session+jwt"
+REMEMBER: Final = "remember+jwt"
+ACCESS_ONLY: Final = frozenset({ACCESS})
+_KINDS: Final = {"at+jwt": ACCESS, "jwt": ACCESS, SESSION: SESSION, REMEMBER: REMEMBER}
 
 # Each either changes what the signature covers or brings a key of the sender's own along: RFC 7515 §4.1,
 # RFC 7797, RFC 7516. We support none of these extensions, so a token that has one is not for us.
@@ -56,10 +55,11 @@ class Tokens:
         keys: The first signs, each verifies what names it.
         rules: What is asked of the claims.
         clock: Seconds since the epoch.
+        cache_size: How many verified tokens are kept; 0 for none.
         token_bytes: The source of randomness for `jti`.
     """
 
-    __slots__ = ("_clock", "_known_headers", "_token_bytes", "keys", "rules")
+    __slots__ = ("_cache", "_clock", "_known_headers", "_token_bytes", "keys", "rules")
 
     def __init__(
         self,
@@ -67,20 +67,35 @@ class Tokens:
         rules: ClaimRules,
         *,
         clock: Callable[[], float],
+        cache_size: int = 0,
         token_bytes: Callable[[int], bytes] = secrets.token_bytes,
     ) -> None:
         self.keys: KeySet = keys
         self.rules: ClaimRules = rules
         self._clock = clock
         self._token_bytes = token_bytes
-        self._known_headers = {_header(key, ACCESS): (key, ACCESS) for key in keys}
+        self._cache = TokenCache(cache_size)
+        self._known_headers = {_header(key, kind): (key, kind) for key in keys for kind in (ACCESS, SESSION, REMEMBER)}
 
-    def verify(self, token: bytes) -> Verified:
-        """Return what an access token says, or refuse it.
+    def verify(self, token: bytes, kinds: frozenset[str] = ACCESS_ONLY) -> Verified:
+        """Return what a token of one of `kinds` says, or refuse it: kinds never stand in for one another.
 
         Raises:
             InvalidToken: Whatever is wrong with it.
         """
+        known = self._cache.get(token)
+        if known is None:
+            known = self._verify(token)
+            self._cache.put(token, known)
+        if known.kind not in kinds:
+            raise InvalidToken(f"typ: a {known.kind} does not belong here")
+        try:
+            self.rules.check_times(known, self._clock())
+        except InvalidClaims as problem:
+            raise InvalidToken(str(problem), expired=problem.expired) from None
+        return known
+
+    def _verify(self, token: bytes) -> Verified:
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken("longer than 8,192 bytes")
         if _SHAPE.fullmatch(token) is None:
@@ -92,9 +107,7 @@ class Tokens:
             key, kind = known or self._read_header(header)
             if not _ALGORITHMS[key.algorithm].verify(signed, key.public, _decode(signature)):
                 raise InvalidToken("wrong signature")
-            if kind != ACCESS:
-                raise InvalidToken(f"a {kind} is no access token")
-            verified = self.rules.check(parse_object(_decode(payload)), self._clock())
+            verified = self.rules.check(parse_object(_decode(payload)), self._clock(), kind=kind, kid=key.kid)
         except InvalidClaims as problem:
             raise InvalidToken(str(problem), expired=problem.expired) from None
         except InvalidJSON as problem:
@@ -112,40 +125,48 @@ class Tokens:
             TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
             ValueError: The lifetime is not positive, a claim breaks a rule, or the token is too long to be read.
         """
-        key = self.keys.signing
-        if not key.can_sign:
-            raise ValueError("this manager has only a public key and cannot issue tokens; pass the private key")
         if lifetime <= timedelta(0):
             raise ValueError("a token must expire in the future: pass a positive timedelta")
-        now = self._clock()
-        claims: dict[str, object] = dict(data)
-        if not is_subject(claims.get("sub")):
-            raise TypeError('data["sub"] must be a str that names the user: non-empty, at most 255 characters')
-        issued = {"iss": self.rules.issuer, "aud": self.rules.audience}
-        claims.update({name: value for name, value in issued.items() if value is not None})
-        claims["iat"] = int(now)
-        claims["exp"] = int(now + lifetime.total_seconds())
-        claims["jti"] = _encode(self._token_bytes(16)).decode()
+        claims = dict(data)
         granted = check_scope_names("scopes", scopes)
         if granted:
             if "scope" in claims or "scopes" in claims:
                 raise ValueError("data holds scopes already: pass them as scopes=")
             claims["scope"] = " ".join(granted)
-        return self._sign(key, claims, now)
+        now = self._clock()
+        return self.seal(ACCESS, {**claims, "exp": int(now + lifetime.total_seconds())}, now=now)
 
-    def _sign(self, key: Key, claims: dict[str, object], now: float) -> str:
+    def seal(self, kind: str, data: Mapping[str, object], *, now: float, key: Key | None = None) -> str:
+        """Return a new signed token of any kind, which the rules for reading it accept at `now`.
+
+        Raises:
+            TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
+            ValueError: A claim breaks a rule, the token is too long to be read, or the key cannot sign.
+        """
+        key = key or self.keys.signing
+        if not key.can_sign:
+            raise ValueError("this manager has only a public key and cannot issue tokens; pass the private key")
+        if not is_text(data.get("sub")):
+            raise TypeError('data["sub"] must be a str that names the user: non-empty, at most 255 characters')
+        claims = {**data, "iat": int(now), "jti": self.random_id()}
+        issued = {"iss": self.rules.issuer, "aud": self.rules.audience}
+        claims.update({name: value for name, value in issued.items() if value is not None})
         try:
             payload = json.dumps(claims, separators=(",", ":"), allow_nan=False).encode()
-            self.rules.check(parse_object(payload), now)
+            self.rules.check(parse_object(payload), now, kind=kind, kid=key.kid)
         except InvalidClaims as problem:
             raise ValueError(f"this token would be refused: {problem}") from None
         except InvalidJSON as problem:
             raise ValueError(f"this token would be refused: data is {problem}") from None
-        signed = _header(key, ACCESS) + b"." + _encode(payload)
+        signed = _header(key, kind) + b"." + _encode(payload)
         token = signed + b"." + _encode(_ALGORITHMS[key.algorithm].sign(signed, key.signing))
         if len(token) > MAX_TOKEN_BYTES:
             raise ValueError(f"the token has {len(token)} bytes, more than the {MAX_TOKEN_BYTES} that are read")
         return token.decode()
+
+    def random_id(self) -> str:
+        """Return 128 random bits as text."""
+        return _encode(self._token_bytes(16)).decode()
 
     def _read_header(self, header: bytes) -> tuple[Key, str]:
         if len(header) > MAX_HEADER_BYTES:

@@ -15,6 +15,7 @@ MAX_COOKIE_BYTES: Final = 4_096
 
 _COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")  # RFC 6265bis §4.1.1, cookie-octet
+_PREFIX = re.compile(r"__(?:host-http|host|secure|http)-", re.IGNORECASE)
 _PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]*")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
@@ -96,6 +97,11 @@ class InsecureAttributes(TypedDict, total=False):
     trusted_origins: Iterable[str]
 
 
+class _Attributes(InsecureAttributes, total=False):
+    secure: bool
+    partitioned: bool
+
+
 class CookieTransport:
     """A cookie (RFC 6265bis), by default one that no other host, no script and no plain connection can touch.
 
@@ -104,7 +110,8 @@ class CookieTransport:
         name: What `Auth.transport` says.
         path: The path below which the browser sends it.
         domain: The domain whose sub-domains get it too; None for this host only.
-        secure: Whether it travels over TLS only. Browsers treat http://localhost as secure, except Safari.
+        secure: Whether it travels over TLS only. On http://localhost not every browser keeps such a
+            cookie; for development there is `insecure_for_development`.
         httponly: Whether scripts cannot read it.
         samesite: "lax", "strict" or "none".
         max_age: Seconds for which the browser keeps it, never longer than its token lives; None until it is closed.
@@ -133,6 +140,7 @@ class CookieTransport:
         trusted_origins: Iterable[str] = (),
     ) -> None:
         self.name: str = _check_name(name)
+        trusted_origins = tuple(trusted_origins) if not isinstance(trusted_origins, str) else trusted_origins
         self.trusted_origins: frozenset[bytes] = parse_origins(trusted_origins)
         if not _COOKIE_NAME.fullmatch(cookie_name):
             raise ValueError(f"{cookie_name!r} is no cookie name: use letters, digits, '-' and '_'")
@@ -150,6 +158,16 @@ class CookieTransport:
         self.cookie_name: str = cookie_name
         self._wire_name = cookie_name.encode()
         self._max_age = max_age
+        self._settings = _Attributes(
+            name=name,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+            trusted_origins=trusted_origins,
+        )
         attributes = [f"Path={path}"]
         if domain is not None:
             attributes.append(f"Domain={domain}")
@@ -166,6 +184,12 @@ class CookieTransport:
     def extract(self, scope: Scope, /) -> bytes | None:
         """Return the cookie's value; an empty one, or two that differ, count as none."""
         return cookie(scope, self._wire_name) or None
+
+    def companion(self, name: str, *, max_age: int) -> Self:
+        """Return a cookie with the same prefix and attributes, that is called `name` behind the prefix."""
+        prefix = _PREFIX.match(self.cookie_name)
+        settings: _Attributes = {**self._settings, "max_age": max_age}
+        return type(self)(f"{prefix[0] if prefix else ''}{name}", **settings)
 
     def set_cookie_header(self, token: str, *, expires_in: float | None = None) -> tuple[bytes, bytes]:
         """Return the header pair that sets the cookie.

@@ -1,0 +1,179 @@
+"""Litestar: a plugin that adds the middleware, the answers to AuthError and the entries in OpenAPI; and guards.
+
+Tested with Litestar 2.15 and later.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from copy import copy
+from typing import Any, cast
+
+from asgi_login._asgi import ASGIApp, Receive, Scope, Send
+from asgi_login.claims import check_scope_names
+from asgi_login.config import HasConfig
+from asgi_login.errors import AuthError
+from asgi_login.gates import check
+from asgi_login.middleware import AuthMiddleware
+from asgi_login.openapi import REFUSALS, security_schemes
+from asgi_login.responses import http_answer
+from asgi_login.state import current_record, get_auth
+
+try:
+    from litestar import Request, Response, WebSocket
+    from litestar.config.app import AppConfig
+    from litestar.connection import ASGIConnection
+    from litestar.handlers import HTTPRouteHandler
+    from litestar.handlers.base import BaseRouteHandler
+    from litestar.middleware import DefineMiddleware
+    from litestar.openapi.datastructures import ResponseSpec
+    from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecurityScheme
+    from litestar.plugins import InitPlugin, ReceiveRoutePlugin
+    from litestar.routes import BaseRoute, HTTPRoute
+except ImportError as _missing:
+    raise ImportError("asgi_login.litestar needs Litestar 2.15 or later: pip install litestar") from _missing
+
+
+class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
+    """Everything that an application needs, in one line.
+
+    Args:
+        manager: One LoginManager, or several.
+        skip: Paths, and everything below them, at which nobody is looked at.
+        websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
+            why: `await socket.send_text("not authenticated"); await socket.close()`.
+
+    `request.user` is the user or None, `request.auth` the Auth with its scopes. The plugin's middleware runs for
+    every route; it comes before the application's own.
+
+    Example:
+        >>> app = Litestar([...], plugins=[LoginPlugin(manager)])
+    """
+
+    def __init__(
+        self,
+        manager: HasConfig | Sequence[HasConfig],
+        *,
+        skip: Iterable[str] = (),
+        websocket_denial: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]] | None = None,
+    ) -> None:
+        self._managers = tuple(manager) if isinstance(manager, Sequence) else (manager,)
+        self._skip = tuple(skip)
+        self._deny = None if websocket_denial is None else _denial(websocket_denial)
+
+    def on_app_init(self, app_config: AppConfig) -> AppConfig:
+        """Add the middleware, the handler and the security schemes; called by Litestar."""
+        app_config.middleware.insert(0, DefineMiddleware(self._stack))
+        # Litestar's own annotations of these two are incomplete.
+        hooks: Any = app_config
+        hooks.exception_handlers = {AuthError: _answer_auth_error, **hooks.exception_handlers}
+        hooks.after_exception.append(_mark_for_websockets)
+        if app_config.openapi_config is not None:
+            openapi = app_config.openapi_config = copy(app_config.openapi_config)
+            components = openapi.components if isinstance(openapi.components, list) else [openapi.components]
+            schemes = {
+                name: _scheme(one)
+                for manager in self._managers
+                for name, one in security_schemes(manager.config).items()
+            }
+            openapi.components = [*components, Components(security_schemes={**schemes})]
+        return app_config
+
+    def receive_route(self, route: BaseRoute) -> None:
+        """Say in OpenAPI what a route's guards ask for; called by Litestar."""
+        if isinstance(route, HTTPRoute):
+            for handler in route.route_handlers:
+                self._describe(handler)
+
+    def _stack(self, app: ASGIApp) -> ASGIApp:
+        return AuthMiddleware(_NativeUser(app), self._managers, skip=self._skip, deny_websocket=self._deny)
+
+    def _describe(self, handler: HTTPRouteHandler) -> None:
+        layers: list[Any] = list(handler.ownership_layers)
+        guards = [one for layer in layers for one in layer.guards or () if isinstance(one, Guard)]
+        if not guards:
+            return
+        scopes = list(dict.fromkeys(scope for one in guards for scope in one.scopes))
+        names = {one.manager for one in guards} - {None}
+        managers = [one.config for one in self._managers if not names or one.config.name in names]
+        required = [{name: scopes} for config in managers for name in security_schemes(config)]
+        handler.security = [
+            *(handler.security or ()),
+            *(one for one in required if one not in (handler.security or ())),
+        ]
+        handler.responses = {**_REFUSALS, **(handler.responses or {})}
+
+
+_REFUSALS = {
+    status: ResponseSpec(dict[str, str], description=description, generate_examples=False)
+    for status, description in REFUSALS.items()
+}
+
+
+class Guard:
+    """What `guard` returns."""
+
+    def __init__(self, scopes: tuple[str, ...], manager: str | None, *, fresh: bool) -> None:
+        self.scopes: tuple[str, ...] = scopes
+        self.manager: str | None = manager
+        self._fresh = fresh
+
+    async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler, /) -> None:
+        """Let a connection pass, or raise."""
+        check(self.scopes, fresh=self._fresh, manager=self.manager)
+
+
+def guard(*scopes: str, fresh: bool = False, manager: str | None = None) -> Guard:
+    """Return a guard for a handler, controller, router or application.
+
+    Args:
+        scopes: OAuth scopes that are all needed; none of them means that any user may pass.
+        fresh: Whether a fresh login is needed.
+        manager: The name of the manager whose users may pass; None for every manager's.
+
+    Example:
+        >>> @get("/orders", guards=[guard("orders:read")])
+        ... async def orders() -> list[Order]: ...
+    """
+    return Guard(check_scope_names("guard", scopes), manager, fresh=fresh)
+
+
+def _denial(callback: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]]) -> ASGIApp:
+    async def deny(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - Litestar has types of its own
+        socket = WebSocket[Any, Any, Any](scope, receive, send)
+        await socket.accept()
+        await callback(socket)
+
+    return deny
+
+
+class _NativeUser:
+    """Sets what `request.user` and `request.auth` return."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        auth = get_auth(scope)
+        scope["user"] = auth.user
+        scope["auth"] = auth
+        await self._app(scope, receive, send)
+
+
+def _answer_auth_error(request: Request[Any, Any, Any], error: AuthError) -> Response[bytes]:
+    start, body = http_answer(error, cast("Scope", request.scope))
+    headers = {name.decode(): value.decode() for name, value in start["headers"] if name != b"content-length"}
+    return Response(body, status_code=start["status"], headers=headers, media_type=headers.get("content-type", ""))
+
+
+async def _mark_for_websockets(problem: Exception, scope: Any) -> None:  # noqa: ANN401 - Litestar's scope
+    """Leave the end of a websocket to the middleware: Litestar asks no handler and closes with 4500."""
+    if scope["type"] == "websocket" and isinstance(problem, AuthError):
+        current_record().refusal = problem
+
+
+def _scheme(scheme: dict[str, Any]) -> SecurityScheme:
+    if scheme["type"] == "apiKey":
+        return SecurityScheme(type="apiKey", name=scheme["name"], security_scheme_in=scheme["in"])
+    flow = scheme["flows"]["password"]
+    return SecurityScheme(
+        type="oauth2", flows=OAuthFlows(password=OAuthFlow(token_url=flow["tokenUrl"], scopes=flow["scopes"]))
+    )

@@ -1,0 +1,57 @@
+"""Quart: one line installs the middleware and the answers to AuthError; `current_user` is the user.
+
+Tested with Quart 0.20 and later.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from asgi_login.config import HasConfig
+from asgi_login.errors import AuthError
+from asgi_login.middleware import AuthMiddleware
+from asgi_login.responses import http_answer
+from asgi_login.state import current_auth, current_record
+
+try:
+    from quart import Quart, Response, has_websocket_context, request, websocket
+    from werkzeug.local import LocalProxy
+except ImportError as _missing:
+    raise ImportError("asgi_login.quart needs Quart 0.20 or later: pip install quart") from _missing
+
+# Of the type that the application's user loader returns, which Quart has no way to tell a type checker.
+current_user: Any = LocalProxy(lambda: current_auth().user)
+"""The user of the request or websocket being handled; false where there is none. `current_user._get_current_object()`
+is the user itself. RuntimeError outside a request."""
+
+
+def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Iterable[str] = ()) -> None:
+    """Add AuthMiddleware to an application and answer AuthError in its HTTP and websocket views.
+
+    Args:
+        app: The application. What wraps `app.asgi_app` later lies outside, where CORS belongs.
+        manager: One LoginManager, or several.
+        skip: Paths, and everything below them, at which nobody is looked at.
+
+    Example:
+        >>> app = Quart(__name__)
+        >>> install(app, manager)
+    """
+    wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip)
+    app.asgi_app = wrapped  # type: ignore[method-assign]
+    app.register_error_handler(AuthError, _answer_auth_error)
+
+
+async def _answer_auth_error(error: AuthError) -> Response:
+    """Answer an AuthError that left a view."""
+    if has_websocket_context():
+        # Quart ends a websocket with close 1000 whatever this returns; the middleware knows the right end.
+        current_record().refusal = error
+        scope: Any = websocket.scope
+    else:
+        scope = request.scope
+    start, body = http_answer(error, {"method": "", **scope})
+    response = Response(body, status=start["status"])
+    response.headers.clear()
+    for name, value in start["headers"]:
+        response.headers.add(name.decode(), value.decode())
+    return response

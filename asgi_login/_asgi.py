@@ -1,6 +1,6 @@
 """The ASGI scope: its types, and the only place that reads a header or a cookie out of one."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
 from typing import Any, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
@@ -20,18 +20,29 @@ MAX_COOKIE_PAIRS = 3_000
 OWS = b" \t"
 
 
-def header_values(scope: Scope, name: bytes) -> list[bytes]:
-    """Return the values of every line of a header, in order; `name` is in lower case.
-
-    Test clients hand over names in any case and headers as a one-shot iterator; such an iterator is
-    replaced by a list, so that the application can still read it.
-    """
+def headers_of(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
+    """Return the headers; a one-shot iterator is replaced by a list, so that the application can still read it."""
     headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
-    if not isinstance(headers, (list, tuple)):
-        headers = scope["headers"] = list(headers)
+    if isinstance(headers, (list, tuple)):
+        return headers
+    scope["headers"] = listed = list(headers)
+    return listed
+
+
+def header_values(scope: Scope, name: bytes) -> list[bytes]:
+    """Return the values of every line of a header, in order; `name` is in lower case, the lines' are in any."""
     length = len(name)
     # Most lines are ruled out by their length, which is cheaper than folding their case.
-    return [value for key, value in headers if len(key) == length and key.lower() == name]
+    return [value for key, value in headers_of(scope) if len(key) == length and key.lower() == name]
+
+
+def has_credential_header(scope: Scope) -> bool:
+    """Tell whether there is an Authorization or Cookie line at all, in one pass: most anonymous requests have none."""
+    for key, _ in headers_of(scope):
+        length = len(key)
+        if (length == 6 and key.lower() == b"cookie") or (length == 13 and key.lower() == b"authorization"):  # noqa: PLR2004
+            return True
+    return False
 
 
 def header(scope: Scope, name: bytes) -> bytes | None:
@@ -48,13 +59,13 @@ def cookie(scope: Scope, name: bytes) -> bytes | None:
     unquoted or decoded. Two different values count as absent: browsers do not say which of them a
     sub-domain has planted, and taking the one that verifies would log the victim in as somebody else.
     """
-    lines = header_values(scope, b"cookie")
-    if sum(map(len, lines)) > MAX_COOKIE_BYTES:
-        return None
-    if sum(line.count(b";") for line in lines) >= MAX_COOKIE_PAIRS:
-        return None
     found: bytes | None = None
-    for line in lines:
+    size = pairs = 0
+    for line in header_values(scope, b"cookie"):
+        size += len(line)
+        pairs += line.count(b";") + 1
+        if size > MAX_COOKIE_BYTES or pairs > MAX_COOKIE_PAIRS:
+            return None
         if name not in line:
             continue
         for pair in line.split(b";"):

@@ -5,14 +5,14 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
 from asgi_login import sessions
-from asgi_login._asgi import Scope
+from asgi_login._asgi import Scope, has_credential_header
 from asgi_login.claims import Verified
 from asgi_login.config import Config
 from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
 from asgi_login.state import Attempt, Auth
 from asgi_login.tokens import ACCESS
-from asgi_login.transports import CookieTransport, Transport
+from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
 UserT = TypeVar("UserT")
 
@@ -26,11 +26,17 @@ class Authenticator(Generic[UserT]):
         configs: The managers, in the order in which they are asked.
     """
 
-    __slots__ = ("_anonymous", "_rounds", "configs")
+    __slots__ = ("_anonymous", "_reads_headers_only", "_rounds", "configs")
 
     def __init__(self, configs: Sequence[Config]) -> None:
         self.configs: tuple[Config, ...] = tuple(configs)
         self._anonymous = Auth[UserT](self.configs)
+        # A transport of the application's own may look anywhere.
+        self._reads_headers_only = all(
+            isinstance(transport, (BearerTransport, CookieTransport))
+            for config in configs
+            for transport in config.transports
+        )
         # What the client put into a header on purpose comes before what the browser attached by itself.
         self._rounds = tuple(
             [(config, transports) for config in configs if (transports := _transports(config, ambient=ambient))]
@@ -41,6 +47,10 @@ class Authenticator(Generic[UserT]):
     def anonymous(self) -> Auth[UserT]:
         """The outcome of a request without a credential."""
         return self._anonymous
+
+    def sees_no_credential(self, scope: Scope) -> bool:
+        """Tell without awaiting anything that a request is anonymous, where that is plain."""
+        return self._reads_headers_only and not has_credential_header(scope)
 
     async def authenticate(self, scope: Scope) -> Auth[UserT]:
         """Return who sent this request: an identity, anonymous, or refused with the reason.
@@ -66,7 +76,7 @@ class Authenticator(Generic[UserT]):
         return self._anonymous
 
     async def _attempt(self, scope: Scope, config: Config, transports: Sequence[Transport]) -> Auth[UserT] | None:
-        """Check one manager's credential; None if the request carries none."""
+        """Verify one manager's credential, and go on to its user; None if the request carries none."""
         transport = transports[0]
         try:
             token: str | bytes | None = None
@@ -83,12 +93,18 @@ class Authenticator(Generic[UserT]):
                     raise CrossOriginRequest(problem)
         except AuthError as error:
             return self._refused(config, transport, error.again())
-        finding = sessions.examine(config, scope, verified)
-        if finding is None:
+        return await self._identify(scope, config, transport, verified)
+
+    async def _identify(self, scope: Scope, config: Config, transport: Transport, verified: Verified) -> Auth[UserT]:
+        """Find the user of a verified token, and what became of their session."""
+        finding = None if verified.kind == ACCESS else sessions.examine(config, scope, verified)
+        if finding is not None and finding.has_ended:
             return Auth(self.configs, Attempt(config, transport, cookies=sessions.logout(config)))
         user = await config.loader.load(cast("str", verified.claims["sub"]), scope, verified.claims)
         if user is None:
             return self._refused(config, transport, InvalidToken("no such user"), verified)
+        if finding is None:
+            return Auth(self.configs, Attempt(config, transport, verified), user)
         if not sessions.has_same_stamp(config, verified, user):
             return self._refused(config, transport, InvalidToken("the user's stamp has changed"), verified)
         verified, cookies = sessions.write_back(config, scope, finding, user)

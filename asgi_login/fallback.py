@@ -22,9 +22,10 @@ _log = logging.getLogger("asgi_login")
 class HTTPFallback:
     """Watches one HTTP response."""
 
-    __slots__ = ("_record", "_replaced", "_scope", "_send", "_started")
+    __slots__ = ("_record", "_replaced", "_scope", "_send", "_started", "receive")
 
-    def __init__(self, scope: Scope, send: Send, record: Record) -> None:
+    def __init__(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
+        self.receive: Receive = receive
         self._scope = scope
         self._send = send
         self._record = record
@@ -37,10 +38,12 @@ class HTTPFallback:
             # The rest of the 5xx whose place our answer has taken.
             return _nothing()
         if message["type"] == "http.response.start":
-            refusal, self._record.refusal = self._record.refusal, None
-            # Below 500 the application's own handler has spoken.
-            if refusal is not None and message["status"] >= 500 and not _is_another_failure():  # noqa: PLR2004
-                return self._answer(refusal)
+            refusal = self._record.refusal
+            if refusal is not None:
+                self._record.refusal = None
+                # Below 500 the application's own handler has spoken.
+                if message["status"] >= 500 and not _is_another_failure():  # noqa: PLR2004
+                    return self._answer(refusal)
             self._started = True
             message = _dressed(message, self._record)
         elif message["type"] == "http.response.body" and not message.get("more_body", False):

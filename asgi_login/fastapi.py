@@ -111,7 +111,9 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         if "transports" not in core:
             core["transports"] = _transports(cookie_name if use_cookie else None, use_header=use_header)
         elif use_cookie or not use_header or cookie_name != _COOKIE_NAME:
-            raise ValueError("transports= replaces use_cookie= and use_header=, and cookie_name= with them: leave these out")
+            raise ValueError(
+                "transports= replaces use_cookie= and use_header=, and cookie_name= with them: leave these out"
+            )
         super().__init__(
             secret,
             token_url,

@@ -1,5 +1,6 @@
 """What a client looks like: its address and its User-Agent, coarse enough to survive an ordinary day."""
 
+from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
 from typing import cast
 
@@ -18,8 +19,11 @@ def fingerprint(scope: Scope) -> bytes:
 def _network(client: object) -> bytes:
     # None or ('', '0') on a unix socket, a list from some servers.
     host = cast("tuple[object, ...]", client)[0] if isinstance(client, (tuple, list)) and client else None
-    if not isinstance(host, str):
-        return b""
+    return _network_of(host) if isinstance(host, str) else b""
+
+
+@lru_cache(maxsize=4096)
+def _network_of(host: str) -> bytes:
     try:
         address = ip_address(host.partition("%")[0])
     except ValueError:

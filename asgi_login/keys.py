@@ -52,7 +52,7 @@ class Key:
     A PEM is parsed here and never again: with a password that takes tens of milliseconds.
     """
 
-    __slots__ = ("_seed", "algorithm", "kid", "public", "signing", "thumbprint")
+    __slots__ = ("_derived", "_seed", "algorithm", "kid", "public", "signing", "thumbprint")
 
     algorithm: str
     kid: str
@@ -63,6 +63,7 @@ class Key:
     public: bytes | PublicKey
     """What they verify with."""
     _seed: bytes
+    _derived: dict[str, bytes]
 
     def __init__(
         self,
@@ -89,9 +90,10 @@ class Key:
             signing, verifying = load_pem(raw, password)
             check_asymmetric(verifying, algorithm)
             public, thumbprint = verifying, _thumbprint(verifying)
-        values = {"algorithm": algorithm, "kid": kid or thumbprint, "thumbprint": thumbprint}
-        for name, value in {**values, "signing": signing, "public": public, "_seed": _seed(signing)}.items():
+        values = {"algorithm": algorithm, "kid": kid or thumbprint, "thumbprint": thumbprint, "public": public}
+        for name, value in {**values, "signing": signing, "_seed": _seed(signing)}.items():
             object.__setattr__(self, name, value)
+        object.__setattr__(self, "_derived", {})
 
     @classmethod
     def generate(cls, algorithm: str = "HS256", *, kid: str | None = None) -> Self:
@@ -115,7 +117,11 @@ class Key:
         """
         if self.signing is None:
             raise ValueError("a public key has no secret to derive another from")
-        return hmac.digest(self._seed, f"asgi-login {label} {self.algorithm}".encode(), "sha256")
+        derived = self._derived.get(label)
+        if derived is None:
+            derived = hmac.digest(self._seed, f"asgi-login {label} {self.algorithm}".encode(), "sha256")
+            self._derived[label] = derived
+        return derived
 
     @property
     def can_sign(self) -> bool:

@@ -236,7 +236,8 @@ class LoginManager(Generic[UserT]):
             ...     manager.login_user(request, form["name"], remember="remember" in form)
         """
         record, scope = self._record(connection)
-        record.cookies |= browser.login(self._config, scope, sub, user=user, scopes=scopes, remember=remember)
+        cookies = browser.login(self._config, scope, sub, user=user, scopes=scopes, remember=remember)
+        record.cookies = {**record.cookies, **cookies}
 
     def logout_user(self, connection: Scope | HasScope) -> None:
         """Log the user of this browser out: session and remember cookie are deleted.
@@ -249,7 +250,7 @@ class LoginManager(Generic[UserT]):
             ValueError: This manager has no sessions or no cookie.
         """
         record, _ = self._record(connection)
-        record.cookies |= browser.logout(self._config)
+        record.cookies = {**record.cookies, **browser.logout(self._config)}
 
     def confirm_login(self, connection: Scope | HasScope) -> None:
         """Make the session fresh again, from the next request on, after the user has shown the password once more.
@@ -261,7 +262,7 @@ class LoginManager(Generic[UserT]):
         """
         record, scope = self._record(connection)
         token = record.auth.token_of(self._config)
-        record.cookies |= browser.confirm(self._config, scope, token, record.auth.user)
+        record.cookies = {**record.cookies, **browser.confirm(self._config, scope, token, record.auth.user)}
 
     def _record(self, connection: Scope | HasScope) -> tuple[Record, Scope]:
         """Return the record of a request that may change who is logged in."""

@@ -60,43 +60,29 @@ class AuthMiddleware:
                 self._lifespan_state = scope.get("state")
             await self.app(scope, receive, send)
             return
-        if self._skip and under(scope["path"], self._skip):
+        if (self._skip and under(scope["path"], self._skip)) or self._authenticator.sees_no_credential(scope):
             auth: AnyAuth = self._authenticator.anonymous
         else:
             auth = await self._authenticator.authenticate(scope)
         record = Record(auth)
         self._publish(scope, record)
+        if scope["type"] == "http":
+            fallback: HTTPFallback | WebSocketFallback = HTTPFallback(scope, receive, send, record)
+        else:
+            fallback = WebSocketFallback(scope, receive, send, record, deny=self._deny_websocket)
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
         token = RECORD.set(record)
         try:
-            if scope["type"] == "http":
-                await self._http(scope, receive, send, record)
+            if isinstance(auth.error, CrossOriginRequest):
+                await answer(auth.error, scope, fallback.send)
             else:
-                await self._websocket(scope, receive, send, record)
+                await self.app(scope, fallback.receive, fallback.send)
+        except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
+            await fallback.settle(problem)
         finally:
             record.close()
             RECORD.reset(token)
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
-        fallback = HTTPFallback(scope, send, record)
-        if isinstance(record.auth.error, CrossOriginRequest):
-            await answer(record.auth.error, scope, fallback.send)
-            return
-        try:
-            await self.app(scope, receive, fallback.send)
-        except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
-            await fallback.settle(problem)
-
-    async def _websocket(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
-        fallback = WebSocketFallback(scope, receive, send, record, deny=self._deny_websocket)
-        if isinstance(record.auth.error, CrossOriginRequest):
-            await answer(record.auth.error, scope, fallback.send)
-            return
-        try:
-            await self.app(scope, fallback.receive, fallback.send)
-        except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
-            await fallback.settle(problem)
 
     def _publish(self, scope: Scope, record: Record) -> None:
         """Write into the request's own state, in place: middleware outside reads it there afterwards."""

@@ -210,7 +210,7 @@ class Record:
     def __init__(self, auth: AnyAuth) -> None:
         self.auth: AnyAuth = auth
         self.refusal: AuthError | None = None
-        self.cookies: dict[str, tuple[bytes, bytes]] = dict(auth.cookies)
+        self.cookies: Mapping[str, tuple[bytes, bytes]] = auth.cookies
         self.has_started: bool = False
         self.is_open: bool = True
 

@@ -1,0 +1,145 @@
+"""The public names, and what importing them brings along."""
+
+import inspect
+import re
+import subprocess
+import sys
+from importlib.metadata import requires
+from importlib.resources import files
+
+import pytest
+
+import asgi_login
+
+NAMES = [
+    "Auth",
+    "AuthError",
+    "AuthMiddleware",
+    "BearerTransport",
+    "CookieTransport",
+    "CrossOriginRequest",
+    "Gate",
+    "InsufficientScope",
+    "InvalidRequest",
+    "InvalidToken",
+    "Key",
+    "LoginManager",
+    "LoginNotFresh",
+    "NotAuthenticated",
+    "Sessions",
+    "Transport",
+    "current_auth",
+    "fresh_login_required",
+    "get_auth",
+    "login_required",
+    "requires_scopes",
+    "safe_next",
+]
+FRAMEWORKS = [
+    "starlette",
+    "fastapi",
+    "pydantic",
+    "quart",
+    "werkzeug",
+    "litestar",
+    "msgspec",
+    "django",
+    "uvicorn",
+    "httpx",
+]
+
+
+def run_python(code):
+    return subprocess.run(  # noqa: S603 - our own code
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+def test_what_is_exported_is_sorted_and_exactly_the_documented_names():
+    assert asgi_login.__all__ == NAMES
+    assert sorted(NAMES) == NAMES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_public_name_exists_and_is_documented(name):
+    assert inspect.getdoc(getattr(asgi_login, name))
+
+
+def test_a_star_import_gives_these_names_and_no_others():
+    outcome = run_python("from asgi_login import *; print(*sorted(n for n in dir() if not n.startswith('_')))")
+    assert outcome.stdout.split() == NAMES, outcome.stderr
+
+
+def test_the_errors_are_one_family():
+    errors = [getattr(asgi_login, name) for name in NAMES if inspect.isclass(getattr(asgi_login, name))]
+    errors = {error.__name__ for error in errors if issubclass(error, Exception)}
+    assert errors == {
+        "AuthError",
+        "CrossOriginRequest",
+        "InsufficientScope",
+        "InvalidRequest",
+        "InvalidToken",
+        "LoginNotFresh",
+        "NotAuthenticated",
+    }
+    assert all(issubclass(getattr(asgi_login, error), asgi_login.AuthError) for error in errors)
+
+
+def test_importing_it_imports_no_framework():
+    outcome = run_python("import asgi_login, sys; print(*sys.modules)")
+    assert outcome.returncode == 0, outcome.stderr
+    loaded = {name.partition(".")[0] for name in outcome.stdout.split()}
+    assert "asgi_login" in loaded
+    assert loaded.isdisjoint(FRAMEWORKS)
+
+
+def test_importing_it_starts_nothing_and_says_nothing():
+    seen = "threading.active_count(), logging.getLogger('asgi_login').handlers"
+    outcome = run_python(f"import threading, logging, asgi_login; print({seen})")
+    assert (outcome.stdout, outcome.stderr) == ("1 []\n", "")
+
+
+@pytest.mark.parametrize(
+    ("module", "missing", "sentence"),
+    [
+        ("starlette", "starlette", r"asgi_login\.starlette needs Starlette 0\.40 or later: pip install starlette"),
+        ("fastapi", "fastapi", r"asgi_login\.fastapi needs FastAPI 0\.115 or later: pip install fastapi"),
+    ],
+)
+def test_an_adapter_without_its_framework_says_what_to_install(module, missing, sentence):
+    code = f"import sys; sys.modules[{missing!r}] = None; import asgi_login.{module}"
+    outcome = run_python(code)
+    assert outcome.returncode == 1
+    last = outcome.stderr.strip().splitlines()[-1]
+    assert re.fullmatch(f"ImportError: {sentence}", last)
+
+
+def test_the_fastapi_adapter_without_either_framework_says_what_to_install():
+    code = "import sys; sys.modules['fastapi'] = sys.modules['starlette'] = None; import asgi_login.fastapi"
+    outcome = run_python(code)
+    assert outcome.returncode == 1
+    assert re.search(
+        r"^ImportError: asgi_login\.\w+ needs \w+ .* or later: pip install \w+$", outcome.stderr, re.MULTILINE
+    )
+
+
+@pytest.mark.parametrize(
+    ("module", "brings", "not_brings"),
+    [
+        ("starlette", {"starlette"}, {"fastapi", "quart", "litestar", "django"}),
+        ("fastapi", {"fastapi"}, {"quart", "django"}),
+    ],
+)
+def test_an_adapter_imports_its_own_framework_only(module, brings, not_brings):
+    outcome = run_python(f"import asgi_login.{module}, sys; print(*sys.modules)")
+    loaded = set(outcome.stdout.split())
+    assert brings <= loaded, outcome.stderr
+    assert loaded.isdisjoint(not_brings)
+
+
+def test_the_floor_of_pyjwt_is_the_first_release_without_the_advisories_of_2026():
+    assert "pyjwt>=2.15" in requires("asgi-login")
+
+
+def test_type_checkers_are_told_that_it_is_typed():
+    assert files("asgi_login").joinpath("py.typed").is_file()

@@ -14,8 +14,9 @@ from asgi_login.gates import Gate, fresh_login_required, login_required, require
 from asgi_login.keys import Key
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.record import current_auth
 from asgi_login.responses import safe_next
-from asgi_login.state import Auth, current_auth, get_auth
+from asgi_login.state import Auth, get_auth
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
 __all__ = [

@@ -4,14 +4,14 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Generic, TypeVar, cast
 
-from asgi_login import sessions
+from asgi_login import remember, sessions
 from asgi_login._asgi import Scope, has_credential_header
 from asgi_login.claims import Verified
 from asgi_login.config import Config
 from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
 from asgi_login.state import Attempt, Auth
-from asgi_login.tokens import ACCESS
+from asgi_login.tokens import ACCESS, REMEMBER
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
 UserT = TypeVar("UserT")
@@ -99,7 +99,7 @@ class Authenticator(Generic[UserT]):
         """Find the user of a verified token, and what became of their session."""
         finding = None if verified.kind == ACCESS else sessions.examine(config, scope, verified)
         if finding is not None and finding.has_ended:
-            return Auth(self.configs, Attempt(config, transport, cookies=sessions.logout(config)))
+            return Auth(self.configs, Attempt(config, transport, cookies=remember.log_out(config)))
         user = await config.loader.load(cast("str", verified.claims["sub"]), scope, verified.claims)
         if user is None:
             return self._refused(config, transport, InvalidToken("no such user"), verified)
@@ -107,7 +107,10 @@ class Authenticator(Generic[UserT]):
             return Auth(self.configs, Attempt(config, transport, verified), user)
         if not sessions.has_same_stamp(config, verified, user):
             return self._refused(config, transport, InvalidToken("the user's stamp has changed"), verified)
-        verified, cookies = sessions.write_back(config, scope, finding, user)
+        if verified.kind == REMEMBER:
+            verified, cookies = remember.restore(config, scope, verified, user)
+        else:
+            verified, cookies = sessions.renew(config, scope, finding, user)
         return Auth(self.configs, Attempt(config, transport, verified, None, finding.is_fresh, cookies), user)
 
     def _refused(
@@ -115,20 +118,20 @@ class Authenticator(Generic[UserT]):
     ) -> Auth[UserT]:
         """Keep the reason; a session that has ended for good is also deleted in the browser."""
         _log.info("%s from %s refused by %s: %s", type(error).__name__, transport.name, config.name, error.reason)
-        cookies: sessions.Cookies = sessions.logout(config) if ended is not None and ended.kind != ACCESS else {}
+        cookies: sessions.Cookies = remember.log_out(config) if ended is not None and ended.kind != ACCESS else {}
         return Auth(self.configs, Attempt(config, transport, error=config.located(error), cookies=cookies))
 
 
 def _verified(config: Config, transport: Transport, scope: Scope, token: str | bytes | None) -> Verified | None:
     """Verify the token that a transport has found; where a cookie is gone or expired, what remembers the login."""
     if not token:
-        return sessions.remembered(config, scope) if transport.ambient else None
+        return remember.find(config, scope) if transport.ambient else None
     if not isinstance(transport, CookieTransport):
         return config.tokens.verify(_to_bytes(token))
     try:
         return sessions.read(config, _to_bytes(token))
     except InvalidToken as error:
-        restored = sessions.remembered(config, scope) if error.expired else None
+        restored = remember.find(config, scope) if error.expired else None
         if restored is None:
             raise
         return restored

@@ -13,8 +13,8 @@ import anyio
 
 from asgi_login._asgi import ASGIApp, Headers, Message, Receive, Scope, Send
 from asgi_login.errors import AuthError
+from asgi_login.record import Record
 from asgi_login.responses import add_vary, answer, close_accepted, set_cookies
-from asgi_login.state import Record
 
 _log = logging.getLogger("asgi_login")
 

@@ -9,8 +9,9 @@ from asgi_login._callables import is_async_callable
 from asgi_login.claims import check_scope_names
 from asgi_login.config import Config, new_exception
 from asgi_login.errors import AuthError, InsufficientScope, InvalidRequest, InvalidToken, NotAuthenticated
+from asgi_login.record import current_record
 from asgi_login.responses import answer, answer_preflight, is_preflight
-from asgi_login.state import current_record, get_auth
+from asgi_login.state import get_auth
 
 P = ParamSpec("P")
 R = TypeVar("R")

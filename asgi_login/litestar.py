@@ -14,8 +14,9 @@ from asgi_login.errors import AuthError
 from asgi_login.gates import check
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.openapi import REFUSALS, security_schemes
+from asgi_login.record import current_record
 from asgi_login.responses import http_answer
-from asgi_login.state import current_record, get_auth
+from asgi_login.state import get_auth
 
 try:
     from litestar import Request, Response, WebSocket

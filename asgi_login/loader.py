@@ -37,6 +37,9 @@ class UserLoader(Generic[UserT]):
         """
         if not callable(function):
             raise TypeError(f"a user loader is a function of the user's id, not {type(function).__name__}")
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+            # What it returns is a generator, which is not None: everybody would be logged in as that.
+            raise TypeError("a user loader returns the user: it cannot be a generator, use return in place of yield")
         extras = _check_call(function, args, kwargs)
         self._call = function
         if args or kwargs:

@@ -4,18 +4,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar, cast, overload
+from typing import Any, Generic, TypeVar, overload
 
-from asgi_login import sessions as browser
+from asgi_login import remember as browser
+from asgi_login import sessions as sessions_room
 from asgi_login._asgi import Scope
 from asgi_login.claims import check_scope_names
 from asgi_login.config import Config, ExceptionOrClass, Sessions, claim_rules, positive_timedelta
-from asgi_login.csrf import check_origin
-from asgi_login.errors import CrossOriginRequest
 from asgi_login.keyset import KeySet, Secret
 from asgi_login.loader import UserLoader
+from asgi_login.record import changeable_record
 from asgi_login.set_cookie import put_cookie
-from asgi_login.state import HasScope, Record, record_of
+from asgi_login.state import HasScope
 from asgi_login.tokens import Tokens, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
@@ -235,8 +235,8 @@ class LoginManager(Generic[UserT]):
             >>> if password_is_right(form):
             ...     manager.login_user(request, form["name"], remember="remember" in form)
         """
-        record, scope = self._record(connection)
-        cookies = browser.login(self._config, scope, sub, user=user, scopes=scopes, remember=remember)
+        record, scope = changeable_record(connection, self._config)
+        cookies = browser.log_in(self._config, scope, sub, user, scopes=scopes, remember=remember)
         record.cookies = {**record.cookies, **cookies}
 
     def logout_user(self, connection: Scope | HasScope) -> None:
@@ -249,8 +249,8 @@ class LoginManager(Generic[UserT]):
             RuntimeError: Without AuthMiddleware, or after the response has started.
             ValueError: This manager has no sessions or no cookie.
         """
-        record, _ = self._record(connection)
-        record.cookies = {**record.cookies, **browser.logout(self._config)}
+        record, _ = changeable_record(connection, self._config)
+        record.cookies = {**record.cookies, **browser.log_out(self._config)}
 
     def confirm_login(self, connection: Scope | HasScope) -> None:
         """Make the session fresh again, from the next request on, after the user has shown the password once more.
@@ -260,23 +260,9 @@ class LoginManager(Generic[UserT]):
             RuntimeError: Without AuthMiddleware, or after the response has started.
             ValueError: The request has no session of this manager's.
         """
-        record, scope = self._record(connection)
+        record, scope = changeable_record(connection, self._config)
         token = record.auth.token_of(self._config)
-        record.cookies = {**record.cookies, **browser.confirm(self._config, scope, token, record.auth.user)}
-
-    def _record(self, connection: Scope | HasScope) -> tuple[Record, Scope]:
-        """Return the record of a request that may change who is logged in."""
-        record = record_of(connection)
-        if not record.auth.knows(self._config):
-            raise RuntimeError(f"the manager {self.name!r} is not in this request's AuthMiddleware")
-        if record.has_started:
-            raise RuntimeError("the response has started: log in or out before it does, its headers are gone")
-        scope = cast("Scope", getattr(connection, "scope", connection))
-        problem = check_origin(scope, self.cookie_transport.trusted_origins)
-        if problem is not None:
-            record.refusal = cast("CrossOriginRequest", self._config.located(CrossOriginRequest(problem)))
-            raise record.refusal
-        return record, scope
+        record.cookies = {**record.cookies, **sessions_room.confirm(self._config, scope, token, record.auth.user)}
 
     @property
     def cookie_transport(self) -> CookieTransport:

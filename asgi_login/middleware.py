@@ -9,8 +9,9 @@ from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig
 from asgi_login.errors import CrossOriginRequest
 from asgi_login.fallback import HTTPFallback, WebSocketFallback
+from asgi_login.record import RECORD, Record
 from asgi_login.responses import answer
-from asgi_login.state import RECORD, AnyAuth, Record
+from asgi_login.state import AnyAuth
 
 
 class AuthMiddleware:

@@ -1,17 +1,17 @@
-"""What a session or remember token says about this request, and what to write back to the browser.
+"""What a session token says about this request, and what to write back to the browser.
 
-A session token is the whole session: nothing is kept on the server. It dies after `idle` without use, is renewed
-once half of that is gone, and never outlives `lifetime` after the login. A remember token starts a new one.
+The token is the whole session: nothing is kept on the server. It dies after `idle` without use, is renewed once
+half of that is gone, and never outlives `lifetime` after the login.
 """
 
 import hmac
 from base64 import urlsafe_b64encode
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, NamedTuple, TypeAlias, cast
 
 from asgi_login._asgi import Scope
-from asgi_login.claims import Verified, check_scope_names, is_text
+from asgi_login.claims import Verified
 from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken
 from asgi_login.fingerprint import fingerprint
@@ -24,7 +24,6 @@ Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
 
 _COOKIE_KINDS = frozenset({ACCESS, SESSION})
 _ACCESS_ONLY = frozenset({ACCESS})
-_REMEMBER_ONLY = frozenset({REMEMBER})
 # Made anew for each token.
 _OWN_CLAIMS = frozenset({"iss", "aud", "exp", "iat", "jti"})
 
@@ -51,107 +50,65 @@ def read(config: Config, token: bytes) -> Verified:
     Raises:
         InvalidToken: Whatever is wrong with it.
     """
-    settings = config.sessions
-    verified = config.tokens.verify(token, _COOKIE_KINDS if settings else _ACCESS_ONLY)
-    if settings is None or verified.kind != SESSION:
+    verified = config.tokens.verify(token, _COOKIE_KINDS if config.sessions else _ACCESS_ONLY)
+    if config.sessions is None or verified.kind != SESSION:
         return verified
-    # The token itself ends with the lifetime that was set when it was issued; this is today's.
     if verified.auth_time is None:
         raise InvalidToken("a session without auth_time")
-    if config.clock() >= verified.auth_time + settings.lifetime.total_seconds():
+    # The token itself ends with the lifetime that was set when it was issued; this is today's.
+    if config.clock() >= verified.auth_time + config.sessions.lifetime.total_seconds():
         raise InvalidToken("the session is older than its lifetime", expired=True)
     return verified
 
 
-def remembered(config: Config, scope: Scope) -> Verified | None:
-    """Return the remember token of a request, or None if it carries none, or none that this manager can use.
-
-    Raises:
-        InvalidToken: Whatever is wrong with it.
-    """
-    if config.remember_cookie is None or not config.tokens.keys.signing.can_sign:
-        return None
-    token = config.remember_cookie.extract(scope)
-    return config.tokens.verify(token, _REMEMBER_ONLY) if token else None
-
-
 def examine(config: Config, scope: Scope, token: Verified) -> Finding:
     """Compare the client with the one that logged in."""
+    settings, key = settings_of(config), _key(config, token)
     if token.kind == REMEMBER:
         return Finding(token, is_fresh=False)
-    settings = _settings(config)
-    key = _key(config, token)
-    if settings.protection is None or not key.can_sign:
-        return Finding(token, token.claims.get("fresh") is True)
-    is_same = _equal(token.claims.get("fp"), _client(settings, key, scope))
-    ends = not is_same and settings.protection == "strong" and token.claims.get("permanent") is not True
-    return Finding(token, is_same and token.claims.get("fresh") is True, is_same, ends)
+    is_fresh = token.claims.get("fresh") is True
+    if settings.protection is None or not key.can_sign or _equal(token.claims.get("fp"), _client(settings, key, scope)):
+        return Finding(token, is_fresh)
+    ends = settings.protection == "strong" and token.claims.get("permanent") is not True
+    return Finding(token, is_fresh=False, is_same_client=False, has_ended=ends)
 
 
 def has_same_stamp(config: Config, token: Verified, user: Any) -> bool:  # noqa: ANN401 - the application's user
     """Compare the user's stamp with the one at login: a new password, or "log out everywhere", has changed it."""
-    settings, key = _settings(config), _key(config, token)
+    settings, key = settings_of(config), _key(config, token)
     if settings.stamp is None or not key.can_sign:
         return True
     return _equal(token.claims.get("stamp"), _stamp(settings, key, user))
 
 
-def write_back(config: Config, scope: Scope, finding: Finding, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401 - the same
-    """Return the token that counts from here on, and the cookies to set: usually the same and none."""
-    token, key, now = finding.token, config.tokens.keys.signing, config.clock()
-    settings = _settings(config)
-    demoted = not finding.is_same_client and token.claims.get("fresh") is True
-    if not key.can_sign or not (demoted or token.kind == REMEMBER or _is_due(settings, token, now)):
+def renew(config: Config, scope: Scope, finding: Finding, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401
+    """Return the session that counts from here on, and its cookie: usually the same, and none."""
+    token, settings, now = finding.token, settings_of(config), config.clock()
+    is_demoted = not finding.is_same_client and token.claims.get("fresh") is True
+    if not config.tokens.keys.signing.can_sign or not (is_demoted or _is_due(settings, token, now)):
         return token, {}
-    kept = {name: value for name, value in token.claims.items() if name not in _OWN_CLAIMS}
-    if token.kind == REMEMBER:
-        kept.update(_stamp_claim(settings, key, user))
-        # A new session: its lifetime starts now, and nobody has typed a password for it.
-        session = {**kept, "sid": config.tokens.random_id(), "auth_time": int(now), "fresh": False, "permanent": True}
-        session["fp"] = _client(settings, key, scope)
-        cookie, renewed = _session_cookie(config, session, key, now)
-        return renewed, {**cookie, **_remember_cookie(config, kept, key, now)}
-    if not finding.is_same_client:
-        # Only the key that made the fingerprint can keep it: whose it was is not in the request.
-        cookie, renewed = _session_cookie(config, {**kept, "fresh": False}, _key(config, token), now)
-        return renewed, cookie
-    renewed_claims = {**kept, **_stamp_claim(settings, key, user), "fp": _client(settings, key, scope)}
-    cookie, renewed = _session_cookie(config, renewed_claims, key, now)
-    return renewed, cookie
+    if finding.is_same_client:
+        return start(config, scope, kept_claims(token), user)
+    # The fingerprint stays that of the login, and only the key that made it can go on vouching for it.
+    return _seal(config, {**kept_claims(token), "fresh": False}, _key(config, token))
 
 
-def login(
-    config: Config,
-    scope: Scope,
-    sub: str,
-    *,
-    user: Any,  # noqa: ANN401 - the same
-    scopes: Iterable[str],
-    remember: bool,
-) -> Cookies:
-    """Return the cookies of a new session; nothing of an earlier one is kept.
+def start(config: Config, scope: Scope, claims: Mapping[str, object], user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401
+    """Return a session for this client, by the key that signs today, and the cookie that holds it.
+
+    Args:
+        config: Of the manager.
+        scope: Of the request.
+        claims: `sub`, `sid`, `auth_time`, `fresh`, `permanent`, and perhaps `scope`.
+        user: What the stamp is taken of, if there is one.
 
     Raises:
-        TypeError: `sub` is not a non-empty str, or there is a stamp and no user.
-        ValueError: This manager has no sessions, no cookie or no private key, or a cookie would be too long.
+        ValueError: The manager has no cookie or no private key, or the cookie would be too long for browsers.
     """
-    settings, now = _settings(config), config.clock()
-    if not is_text(sub):
-        raise TypeError("login_user takes the user's id as a non-empty str, of at most 255 characters")
-    if settings.stamp is not None and user is None:
-        raise TypeError("with Sessions(stamp=) the stamp needs the user: login_user(request, sub, user=user)")
-    key = config.tokens.keys.signing
+    settings, key = settings_of(config), config.tokens.keys.signing
     if not key.can_sign:
         raise ValueError("this manager has only a public key and cannot log anybody in; pass the private key")
-    kept: dict[str, object] = {"sub": sub, "sid": config.tokens.random_id(), "auth_time": int(now)}
-    granted = check_scope_names("scopes", scopes)
-    if granted:
-        kept["scope"] = " ".join(granted)
-    kept.update(_stamp_claim(settings, key, user))
-    session = {**kept, "fresh": True, "permanent": remember, "fp": _client(settings, key, scope)}
-    cookie, _ = _session_cookie(config, session, key, now)
-    # Without `remember` too: the cookie there may be that of the user before.
-    return {**logout(config), **cookie, **(_remember_cookie(config, kept, key, now) if remember else {})}
+    return _seal(config, {**claims, **stamp_claim(config, user), "fp": _client(settings, key, scope)}, key)
 
 
 def confirm(config: Config, scope: Scope, token: Verified | None, user: Any) -> Cookies:  # noqa: ANN401
@@ -160,50 +117,57 @@ def confirm(config: Config, scope: Scope, token: Verified | None, user: Any) -> 
     Raises:
         ValueError: The request has no session of this manager's.
     """
-    if token is None or token.kind not in {SESSION, REMEMBER}:
+    if token is None or token.kind != SESSION:
         raise ValueError("confirm_login: this request has no session; log the user in with login_user")
-    settings, key, now = _settings(config), config.tokens.keys.signing, config.clock()
-    kept = {name: value for name, value in token.claims.items() if name not in _OWN_CLAIMS}
-    claims = {**kept, **_stamp_claim(settings, key, user), "auth_time": int(now), "fresh": True}
-    claims["fp"] = _client(settings, key, scope)
-    return _session_cookie(config, claims, key, now)[0]
+    claims = {**kept_claims(token), "auth_time": int(config.clock()), "fresh": True}
+    return start(config, scope, claims, user)[1]
 
 
-def logout(config: Config) -> Cookies:
-    """Return the cookies that end a session in the browser: the session's and the remember token's, deleted."""
-    cookies = (_cookie(config), config.remember_cookie)
-    return {cookie.cookie_name: cookie.delete_cookie_header() for cookie in cookies if cookie is not None}
+def end(config: Config) -> Cookies:
+    """Return the cookie that deletes the session in the browser."""
+    settings_of(config)
+    cookie = _cookie(config)
+    return {cookie.cookie_name: cookie.delete_cookie_header()}
+
+
+def kept_claims(token: Verified) -> dict[str, object]:
+    """Return the claims that go over into the next token."""
+    return {name: value for name, value in token.claims.items() if name not in _OWN_CLAIMS}
+
+
+def stamp_claim(config: Config, user: Any) -> dict[str, object]:  # noqa: ANN401
+    """Return the claim that ties a token to the user's stamp, if there is one."""
+    settings = settings_of(config)
+    return {} if settings.stamp is None else {"stamp": _stamp(settings, config.tokens.keys.signing, user)}
+
+
+def settings_of(config: Config) -> Sessions:
+    """Return the settings of browser logins.
+
+    Raises:
+        ValueError: This manager has none.
+    """
+    if config.sessions is None:
+        raise ValueError("this manager is made with sessions=None, for an API only; leave that out for browser logins")
+    return config.sessions
+
+
+def _seal(config: Config, claims: Mapping[str, object], key: Key) -> tuple[Verified, Cookies]:
+    now, transport = config.clock(), _cookie(config)
+    exp = _expiry(settings_of(config), cast("float", claims["auth_time"]), now)
+    token = config.tokens.seal(SESSION, {**claims, "exp": exp}, now=now, key=key)
+    header = transport.set_cookie_header(token, expires_in=exp - now)
+    return config.tokens.verify(token.encode(), _COOKIE_KINDS), {transport.cookie_name: header}
 
 
 def _is_due(settings: Sessions, token: Verified, now: float) -> bool:
     """Tell whether half of `idle` is gone and a new token would live longer."""
-    idle = settings.idle.total_seconds()
-    return token.iat is not None and now - token.iat >= idle / 2 and _expiry(settings, token.auth_time, now) > token.exp
+    half = settings.idle.total_seconds() / 2
+    return token.iat is not None and now - token.iat >= half and _expiry(settings, token.auth_time, now) > token.exp
 
 
 def _expiry(settings: Sessions, auth_time: float | None, now: float) -> int:
     return int(min(now + settings.idle.total_seconds(), (auth_time or 0) + settings.lifetime.total_seconds()))
-
-
-def _session_cookie(config: Config, claims: Mapping[str, object], key: Key, now: float) -> tuple[Cookies, Verified]:
-    exp = _expiry(_settings(config), cast("float", claims["auth_time"]), now)
-    token = config.tokens.seal(SESSION, {**claims, "exp": exp}, now=now, key=key)
-    transport = _cookie(config)
-    header = transport.set_cookie_header(token, expires_in=exp - now)
-    return {transport.cookie_name: header}, config.tokens.verify(token.encode(), _COOKIE_KINDS)
-
-
-def _remember_cookie(config: Config, claims: Mapping[str, object], key: Key, now: float) -> Cookies:
-    transport = cast("CookieTransport", config.remember_cookie)
-    lifetime = _settings(config).remember_for.total_seconds()
-    token = config.tokens.seal(REMEMBER, {**claims, "exp": int(now + lifetime)}, now=now, key=key)
-    return {transport.cookie_name: transport.set_cookie_header(token, expires_in=lifetime)}
-
-
-def _settings(config: Config) -> Sessions:
-    if config.sessions is None:
-        raise ValueError("this manager is made with sessions=None, for an API only; leave that out for browser logins")
-    return config.sessions
 
 
 def _cookie(config: Config) -> CookieTransport:
@@ -227,10 +191,6 @@ def _stamp(settings: Sessions, key: Key, user: Any) -> str:  # noqa: ANN401
     if not isinstance(stamp, str):
         raise TypeError(f"Sessions(stamp=) must return a str, not {type(stamp).__name__}")
     return _keyed(key, "stamp", stamp.encode())
-
-
-def _stamp_claim(settings: Sessions, key: Key, user: Any) -> dict[str, object]:  # noqa: ANN401
-    return {} if settings.stamp is None else {"stamp": _stamp(settings, key, user)}
 
 
 def _keyed(key: Key, label: str, value: bytes) -> str:

@@ -10,8 +10,9 @@ from asgi_login._asgi import ASGIApp, Receive, Scope, Send
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.record import RECORD, Record
 from asgi_login.responses import answer
-from asgi_login.state import RECORD, Record, get_auth
+from asgi_login.state import get_auth
 
 try:
     from starlette.applications import Starlette

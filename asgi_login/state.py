@@ -1,7 +1,6 @@
-"""What a request knows of its user: Auth, and the record through which gates and middleware speak."""
+"""What a request knows of its user."""
 
 from collections.abc import Mapping
-from contextvars import ContextVar
 from types import MappingProxyType
 from typing import Any, Final, Generic, NamedTuple, Protocol, TypeAlias, TypeVar, cast
 
@@ -194,90 +193,19 @@ class Auth(Generic[UserT]):
 AnyAuth: TypeAlias = Auth[Any]
 
 
-class Record:
-    """What gates and middleware tell each other during one request.
-
-    Attributes:
-        auth: The outcome of the request.
-        refusal: The error that a gate has raised out of a view and that nobody has answered yet.
-        cookies: The header pairs to write onto the response, by the cookie's name.
-        has_started: Whether the response is on its way, so that it can carry no more cookies.
-        is_open: False once the response is done: a background task may still hold the context.
-    """
-
-    __slots__ = ("auth", "cookies", "has_started", "is_open", "refusal")
-
-    def __init__(self, auth: AnyAuth) -> None:
-        self.auth: AnyAuth = auth
-        self.refusal: AuthError | None = None
-        self.cookies: Mapping[str, tuple[bytes, bytes]] = auth.cookies
-        self.has_started: bool = False
-        self.is_open: bool = True
-
-    def close(self) -> None:
-        """End the request; the refusal is dropped, because its traceback holds the request."""
-        self.is_open = False
-        self.refusal = None
-
-
-RECORD: Final[ContextVar[Record]] = ContextVar("asgi_login_record")
-
-
-def current_record() -> Record:
-    """Return the record of the request being handled.
-
-    Raises:
-        RuntimeError: There is none: this is never to be mistaken for an anonymous visitor.
-    """
-    record = RECORD.get(None)
-    if record is None:
-        raise RuntimeError(
-            "no request is being handled here: wrap the application in AuthMiddleware; in a thread that lost its "
-            'context, pass scope["state"]["auth"] along instead'
-        )
-    if not record.is_open:
-        raise RuntimeError(
-            "the request is over (this is a background task, or a stream that outlived it): look at its user before, "
-            "and pass along what is needed"
-        )
-    return record
-
-
-def current_auth() -> AnyAuth:
-    """Return the Auth of the request being handled, from the ContextVar.
-
-    Raises:
-        RuntimeError: Outside a request that AuthMiddleware handles, and after it.
-    """
-    return current_record().auth
-
-
-def record_of(scope_or_connection: Scope | HasScope) -> Record:
-    """Return the record of a request, from its scope: also in threads that lost the context.
-
-    Raises:
-        RuntimeError: The scope did not pass through AuthMiddleware, or the request is over.
-    """
-    record = _scope(scope_or_connection).get("asgi_login")
-    if not isinstance(record, Record):
-        raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")  # noqa: TRY004
-    if not record.is_open:
-        raise RuntimeError("the request is over: cookies can only be written before its response has started")
-    return record
-
-
 def get_auth(scope_or_connection: Scope | HasScope) -> AnyAuth:
     """Return the Auth of a request, from its ASGI scope or from any object that has one as `.scope`.
 
     Raises:
         RuntimeError: The scope did not pass through AuthMiddleware.
     """
-    state: dict[str, object] = _scope(scope_or_connection).get("state") or {}
+    state: dict[str, object] = scope_of(scope_or_connection).get("state") or {}
     auth = state.get("auth")
     if not isinstance(auth, Auth):
         raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")  # noqa: TRY004
     return auth  # pyright: ignore[reportUnknownVariableType] - of whatever user
 
 
-def _scope(scope_or_connection: Scope | HasScope) -> Scope:
+def scope_of(scope_or_connection: Scope | HasScope) -> Scope:
+    """Return the ASGI scope itself, or that of a framework's object."""
     return cast("Scope", getattr(scope_or_connection, "scope", scope_or_connection))

@@ -158,6 +158,8 @@ class Tokens:
             raise ValueError(f"this token would be refused: {problem}") from None
         except InvalidJSON as problem:
             raise ValueError(f"this token would be refused: data is {problem}") from None
+        except RecursionError:
+            raise ValueError("this token would be refused: data is nested too deeply") from None
         signed = _header(key, kind) + b"." + _encode(payload)
         token = signed + b"." + _encode(_ALGORITHMS[key.algorithm].sign(signed, key.signing))
         if len(token) > MAX_TOKEN_BYTES:

@@ -1,0 +1,107 @@
+"""The record of a request: what gates, middleware and managers tell each other about it."""
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from typing import Final
+
+from asgi_login._asgi import Scope
+from asgi_login.config import Config
+from asgi_login.csrf import check_origin
+from asgi_login.errors import AuthError, CrossOriginRequest
+from asgi_login.state import AnyAuth, HasScope, scope_of
+
+
+class Record:
+    """What gates and middleware tell each other during one request.
+
+    Attributes:
+        auth: The outcome of the request.
+        refusal: The error that a gate has raised out of a view and that nobody has answered yet.
+        cookies: The header pairs to write onto the response, by the cookie's name.
+        has_started: Whether the response is on its way, so that it can carry no more cookies.
+        is_open: False once the response is done: a background task may still hold the context.
+    """
+
+    __slots__ = ("auth", "cookies", "has_started", "is_open", "refusal")
+
+    def __init__(self, auth: AnyAuth) -> None:
+        self.auth: AnyAuth = auth
+        self.refusal: AuthError | None = None
+        self.cookies: Mapping[str, tuple[bytes, bytes]] = auth.cookies
+        self.has_started: bool = False
+        self.is_open: bool = True
+
+    def close(self) -> None:
+        """End the request; the refusal is dropped, because its traceback holds the request."""
+        self.is_open = False
+        self.refusal = None
+
+
+RECORD: Final[ContextVar[Record]] = ContextVar("asgi_login_record")
+
+
+def current_record() -> Record:
+    """Return the record of the request being handled.
+
+    Raises:
+        RuntimeError: There is none: this is never to be mistaken for an anonymous visitor.
+    """
+    record = RECORD.get(None)
+    if record is None:
+        raise RuntimeError(
+            "no request is being handled here: wrap the application in AuthMiddleware; in a thread that lost its "
+            'context, pass scope["state"]["auth"] along instead'
+        )
+    if not record.is_open:
+        raise RuntimeError(
+            "the request is over (this is a background task, or a stream that outlived it): look at its user before, "
+            "and pass along what is needed"
+        )
+    return record
+
+
+def current_auth() -> AnyAuth:
+    """Return the Auth of the request being handled, from the ContextVar.
+
+    Raises:
+        RuntimeError: Outside a request that AuthMiddleware handles, and after it.
+    """
+    return current_record().auth
+
+
+def record_of(scope_or_connection: Scope | HasScope) -> Record:
+    """Return the record of a request, from its scope: also in threads that lost the context.
+
+    Raises:
+        RuntimeError: The scope did not pass through AuthMiddleware, or the request is over.
+    """
+    record = scope_of(scope_or_connection).get("asgi_login")
+    if not isinstance(record, Record):
+        raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")  # noqa: TRY004
+    if not record.is_open:
+        raise RuntimeError("the request is over: cookies can only be written before its response has started")
+    return record
+
+
+def changeable_record(connection: Scope | HasScope, config: Config) -> tuple[Record, Scope]:
+    """Return the record and the scope of a request that may change who is logged in at a manager.
+
+    Raises:
+        CrossOriginRequest: Another site made the browser send it (login and logout CSRF).
+        RuntimeError: Its middleware does not know the manager, or its response has started.
+    """
+    record, scope = record_of(connection), scope_of(connection)
+    if not record.auth.knows(config):
+        raise RuntimeError(f"the manager {config.name!r} is not in this request's AuthMiddleware")
+    if record.has_started:
+        raise RuntimeError("the response has started: log in or out before it does, its headers are gone")
+    trusted = config.session_cookie.trusted_origins if config.session_cookie else frozenset[bytes]()
+    problem = check_origin(scope, trusted)
+    if problem is not None:
+        error = config.located(CrossOriginRequest(problem))
+        record.refusal = error
+        try:
+            raise error
+        finally:
+            del error  # whose traceback holds this frame
+    return record, scope

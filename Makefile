@@ -13,7 +13,7 @@ PYRIGHT := $(BIN)/pyright --pythonpath $(BIN)/python
 SYNC := $(UV) sync --quiet --frozen --inexact
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lint format bench clean
+.PHONY: help demo test test-all test-lowest lint format bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -38,6 +38,14 @@ test-all: $(VENV)/pyvenv.cfg  ## Run the tests on every supported Python (VERSIO
 		UV_PROJECT_ENVIRONMENT=.venv-$$version $(UV) sync --quiet --frozen --python $$version --group test || exit 1; \
 		.venv-$$version/bin/python -m pytest -q || exit 1; \
 	done
+
+# The lowest releases that the adapters say they are tested with; the newest are those of uv.lock.
+LOWEST := starlette==0.46.0 fastapi==0.124.0 quart==0.20.0 litestar==2.17.0 django==5.2 "anyio<4.13"
+
+test-lowest: $(VENV)/pyvenv.cfg  ## Run the frameworks' tests on the lowest supported releases
+	UV_PROJECT_ENVIRONMENT=.venv-lowest $(UV) sync --quiet --frozen --group test
+	$(UV) pip install --quiet --python .venv-lowest $(LOWEST)
+	.venv-lowest/bin/python -m pytest -q tests/conformance tests/test_starlette.py tests/test_fastapi.py tests/test_transports.py
 
 lint: $(VENV)/pyvenv.cfg  ## Check format, style, types and the floors of the house
 	@$(SYNC) --group lint

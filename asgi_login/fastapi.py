@@ -1,6 +1,6 @@
 """FastAPI: a LoginManager that is also a dependency and stands in OpenAPI; takes fastapi-login's arguments.
 
-Tested with FastAPI 0.115 and later.
+Tested with FastAPI 0.124 and later.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -31,7 +31,7 @@ try:
         security_dependencies,
     )
 except ImportError as _missing:
-    raise ImportError("asgi_login.fastapi needs FastAPI 0.115 or later: pip install fastapi") from _missing
+    raise ImportError("asgi_login.fastapi needs FastAPI 0.124 or later: pip install fastapi") from _missing
 
 UserT = TypeVar("UserT")
 

@@ -1,16 +1,15 @@
 """Starlette: one line installs the middleware, the answers to AuthError, and `request.user` and `request.auth`.
 
-Tested with Starlette 0.40 and later.
+Tested with Starlette 0.46 and later.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import cast
 
 from asgi_login._asgi import ASGIApp, Receive, Scope, Send
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.record import RECORD, Record
+from asgi_login.record import RECORD
 from asgi_login.responses import answer
 from asgi_login.state import get_auth
 
@@ -21,7 +20,7 @@ try:
     from starlette.types import ExceptionHandler
     from starlette.websockets import WebSocket, WebSocketState
 except ImportError as _missing:
-    raise ImportError("asgi_login.starlette needs Starlette 0.40 or later: pip install starlette") from _missing
+    raise ImportError("asgi_login.starlette needs Starlette 0.46 or later: pip install starlette") from _missing
 
 
 def install(
@@ -48,28 +47,31 @@ def install(
     """
     deny = None if websocket_denial is None else _denial(websocket_denial)
 
-    def stack(inner: ASGIApp) -> ASGIApp:
-        return AuthMiddleware(
-            _NativeUser(inner), manager, skip=prefixes, resolve_route=app.url_path_for, deny_websocket=deny
-        )
+    prefixes, resolve = tuple(skip), app.url_path_for
 
-    prefixes = tuple(skip)
+    # Older releases pass the application by this name.
+    def stack(app: ASGIApp) -> ASGIApp:
+        return AuthMiddleware(_NativeUser(app), manager, skip=prefixes, resolve_route=resolve, deny_websocket=deny)
+
     app.add_middleware(stack)
     app.add_exception_handler(AuthError, answer_auth_error)
 
 
-async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_Answer":
+async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_Answer | None":
     """Answer an AuthError that left an endpoint."""
     assert isinstance(error, AuthError)  # noqa: S101 - what it is registered for
+    if not isinstance(connection, WebSocket):
+        return _Answer(error)
     record = RECORD.get(None)
-    has_middleware = record is not None and record.is_open
-    if isinstance(connection, WebSocket):
-        if has_middleware:
-            # It knows whether the websocket is accepted, and how to end it.
-            cast("Record", record).refusal = error
-        elif connection.client_state is WebSocketState.CONNECTING:
-            await connection.receive()
-    return _Answer(error, is_left_to_middleware=has_middleware and isinstance(connection, WebSocket))
+    if record is not None and record.is_open:
+        # The middleware knows whether the websocket is accepted, and how to end it.
+        record.refusal = error
+        await connection.send({"type": "websocket.close"})
+        return None
+    if connection.client_state is WebSocketState.CONNECTING:
+        await connection.receive()
+    await answer(error, connection.scope, connection.send)
+    return None
 
 
 # Starlette asks for a Response, but all it does with what it gets is to await it as an ASGI application.
@@ -79,15 +81,11 @@ answer_auth_error: ExceptionHandler = _answer_auth_error  # type: ignore[assignm
 class _Answer:
     """What Starlette sends: our own answer, the same as everywhere."""
 
-    def __init__(self, error: AuthError, *, is_left_to_middleware: bool) -> None:
+    def __init__(self, error: AuthError) -> None:
         self._error = error
-        self._is_left_to_middleware = is_left_to_middleware
 
     async def __call__(self, scope: Scope, _receive: Receive, send: Send) -> None:
-        if self._is_left_to_middleware:
-            await send({"type": "websocket.close"})
-        else:
-            await answer(self._error, scope, send)
+        await answer(self._error, scope, send)
 
 
 def _denial(callback: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:

@@ -62,20 +62,25 @@ class Authenticator(Generic[UserT]):
             Exception: Whatever the application's user loader or a transport of its own raises.
             RuntimeError: No user loader is registered.
         """
+        ended: dict[str, tuple[bytes, bytes]] = {}
         for candidates in self._rounds:
-            refused: Auth[UserT] | None = None
+            refused: Attempt | None = None
             for config, transports in candidates:
-                auth = await self._attempt(scope, config, transports)
-                if auth is None:
+                found = await self._attempt(scope, config, transports)
+                if found is None:
                     continue
-                if auth.is_authenticated or isinstance(auth.error, CrossOriginRequest):
-                    return auth
-                refused = refused or auth
+                attempt, user = found
+                ended.update(attempt.cookies)
+                if user is not None or isinstance(attempt.error, CrossOriginRequest):
+                    return Auth(self.configs, attempt._replace(cookies=ended) if ended else attempt, user)
+                refused = refused or attempt
             if refused is not None:
-                return refused
+                return Auth(self.configs, refused._replace(cookies=ended) if ended else refused)
         return self._anonymous
 
-    async def _attempt(self, scope: Scope, config: Config, transports: Sequence[Transport]) -> Auth[UserT] | None:
+    async def _attempt(
+        self, scope: Scope, config: Config, transports: Sequence[Transport]
+    ) -> tuple[Attempt, UserT | None] | None:
         """Verify one manager's credential, and go on to its user; None if the request carries none."""
         transport = transports[0]
         try:
@@ -92,34 +97,35 @@ class Authenticator(Generic[UserT]):
                 if problem is not None:
                     raise CrossOriginRequest(problem)
         except AuthError as error:
-            return self._refused(config, transport, error.again())
+            return _refused(config, transport, error.again()), None
         return await self._identify(scope, config, transport, verified)
 
-    async def _identify(self, scope: Scope, config: Config, transport: Transport, verified: Verified) -> Auth[UserT]:
+    async def _identify(
+        self, scope: Scope, config: Config, transport: Transport, verified: Verified
+    ) -> tuple[Attempt, UserT | None]:
         """Find the user of a verified token, and what became of their session."""
         finding = None if verified.kind == ACCESS else sessions.examine(config, scope, verified)
         if finding is not None and finding.has_ended:
-            return Auth(self.configs, Attempt(config, transport, cookies=remember.log_out(config)))
-        user = await config.loader.load(cast("str", verified.claims["sub"]), scope, verified.claims)
+            return Attempt(config, transport, cookies=remember.log_out(config)), None
+        user = cast(
+            "UserT | None", await config.loader.load(cast("str", verified.claims["sub"]), scope, verified.claims)
+        )
         if user is None:
-            return self._refused(config, transport, InvalidToken("no such user"), verified)
+            return _refused(config, transport, InvalidToken("no such user"), verified), None
         if finding is None:
-            return Auth(self.configs, Attempt(config, transport, verified), user)
+            return Attempt(config, transport, verified), user
         if not sessions.has_same_stamp(config, verified, user):
-            return self._refused(config, transport, InvalidToken("the user's stamp has changed"), verified)
-        if verified.kind == REMEMBER:
-            verified, cookies = remember.restore(config, scope, verified, user)
-        else:
-            verified, cookies = sessions.renew(config, scope, finding, user)
-        return Auth(self.configs, Attempt(config, transport, verified, None, finding.is_fresh, cookies), user)
+            return _refused(config, transport, InvalidToken("the user's stamp has changed"), verified), None
+        continue_session = remember.restore if verified.kind == REMEMBER else sessions.renew
+        verified, cookies = continue_session(config, scope, finding, user)
+        return Attempt(config, transport, verified, None, finding.is_fresh, cookies), user
 
-    def _refused(
-        self, config: Config, transport: Transport, error: AuthError, ended: Verified | None = None
-    ) -> Auth[UserT]:
-        """Keep the reason; a session that has ended for good is also deleted in the browser."""
-        _log.info("%s from %s refused by %s: %s", type(error).__name__, transport.name, config.name, error.reason)
-        cookies: sessions.Cookies = remember.log_out(config) if ended is not None and ended.kind != ACCESS else {}
-        return Auth(self.configs, Attempt(config, transport, error=config.located(error), cookies=cookies))
+
+def _refused(config: Config, transport: Transport, error: AuthError, ended: Verified | None = None) -> Attempt:
+    """Keep the reason; a session that has ended for good is also deleted in the browser."""
+    _log.info("%s from %s refused by %s: %s", type(error).__name__, transport.name, config.name, error.reason)
+    cookies: sessions.Cookies = remember.log_out(config) if ended is not None and ended.kind != ACCESS else {}
+    return Attempt(config, transport, error=config.located(error), cookies=cookies)
 
 
 def _verified(config: Config, transport: Transport, scope: Scope, token: str | bytes | None) -> Verified | None:

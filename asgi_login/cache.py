@@ -20,10 +20,11 @@ class TokenCache:
     interleave to, an entry is right or absent.
     """
 
-    __slots__ = ("_half", "_old", "_young")
+    __slots__ = ("_half", "_old", "_size", "_young")
 
     def __init__(self, size: int) -> None:
-        self._half = (size + 1) // 2
+        self._size = size
+        self._half = max(size // 2, 1)
         self._young: dict[bytes, Verified] = {}
         self._old: dict[bytes, Verified] = {}
 
@@ -36,10 +37,10 @@ class TokenCache:
 
     def put(self, token: bytes, verified: Verified) -> None:
         """Keep a token that was fully verified; refused ones are not kept, they would be the attacker's choice."""
-        if not self._half or len(token) > MAX_CACHED_BYTES:
+        if not self._size or len(token) > MAX_CACHED_BYTES:
             return
         young = self._young
         if len(young) >= self._half:
-            self._old = young
+            self._old = young if self._size > 1 else {}
             young = self._young = {}
         young[token] = verified

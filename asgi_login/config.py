@@ -18,6 +18,7 @@ ExceptionOrClass: TypeAlias = Exception | type[Exception]
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
 _REALM = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")
+_LONGEST = timedelta(days=36_525)
 _URL = re.compile(r"[\x21-\x7e]+")
 
 
@@ -47,7 +48,8 @@ class Sessions:
 
     def __post_init__(self) -> None:
         for name in ("idle", "lifetime", "remember_for", "fresh_for"):
-            positive_timedelta(name, getattr(self, name))
+            if not timedelta(seconds=1) <= positive_timedelta(name, getattr(self, name)) <= _LONGEST:
+                raise ValueError(f"{name} must be at least a second and at most 100 years")
         if self.idle > self.lifetime:
             raise ValueError("idle must not be longer than lifetime")
         if self.protection not in ("basic", "strong", None):
@@ -106,6 +108,11 @@ class Config:
             raise ValueError(
                 'protection="strong" needs a key that signs, and this manager has only a public one: '
                 "pass the private key, or sessions=None"
+            )
+        if self.sessions is not None and self.sessions.stamp is not None:
+            raise ValueError(
+                "Sessions(stamp=) needs a key that signs, and this manager has only a public one: pass the private "
+                "key, or leave the stamp to the service that logs users in"
             )
 
     @property

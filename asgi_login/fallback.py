@@ -237,8 +237,7 @@ def _dressed(message: Message, record: Record) -> Message:
     headers: Headers = list(message.get("headers", ()))
     if record.auth.is_ambient:
         add_vary(headers, b"Cookie")
-    if record.cookies:
-        set_cookies(headers, record.cookies)
+    set_cookies(headers, record.cookies, record.auth.cookies)
     return {**message, "headers": headers}
 
 

@@ -130,7 +130,9 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         self.optional: OptionalUser[UserT] = OptionalUser(self, schemes)
         """A dependency that returns the user, or None where there is none."""
 
-    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes, **_schemes: None) -> UserT:
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
+    ) -> UserT:
         """Return the user of a request; called by FastAPI.
 
         Raises:

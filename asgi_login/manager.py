@@ -257,10 +257,15 @@ class LoginManager(Generic[UserT]):
 
         Raises:
             CrossOriginRequest: Another site sent this request.
-            RuntimeError: Without AuthMiddleware, or after the response has started.
+            RuntimeError: Without AuthMiddleware, after the response has started, or after a login or logout in the
+                same request.
             ValueError: The request has no session of this manager's.
         """
         record, scope = changeable_record(connection, self._config)
+        if record.cookies:
+            raise RuntimeError(
+                "this request has logged somebody in or out already: there is no session left to confirm"
+            )
         token = record.auth.token_of(self._config)
         record.cookies = {**record.cookies, **sessions_room.confirm(self._config, scope, token, record.auth.user)}
 

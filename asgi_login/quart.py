@@ -18,8 +18,16 @@ try:
 except ImportError as _missing:
     raise ImportError("asgi_login.quart needs Quart 0.20 or later: pip install quart") from _missing
 
+
+class _CurrentUser(LocalProxy[Any]):
+    """A proxy that is never taken for an anonymous visitor: werkzeug's is false where there is no request."""
+
+    def __bool__(self) -> bool:
+        return bool(self._get_current_object())
+
+
 # Of the type that the application's user loader returns, which Quart has no way to tell a type checker.
-current_user: Any = LocalProxy(lambda: current_auth().user)
+current_user: Any = _CurrentUser(lambda: current_auth().user)
 """The user of the request or websocket being handled; false where there is none. `current_user._get_current_object()`
 is the user itself. RuntimeError outside a request."""
 

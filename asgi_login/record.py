@@ -17,7 +17,7 @@ class Record:
     Attributes:
         auth: The outcome of the request.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
-        cookies: The header pairs to write onto the response, by the cookie's name.
+        cookies: The header pairs of a login or logout in this request, by the cookie's name.
         has_started: Whether the response is on its way, so that it can carry no more cookies.
         is_open: False once the response is done: a background task may still hold the context.
     """
@@ -27,7 +27,7 @@ class Record:
     def __init__(self, auth: AnyAuth) -> None:
         self.auth: AnyAuth = auth
         self.refusal: AuthError | None = None
-        self.cookies: Mapping[str, tuple[bytes, bytes]] = auth.cookies
+        self.cookies: Mapping[str, tuple[bytes, bytes]] = {}
         self.has_started: bool = False
         self.is_open: bool = True
 

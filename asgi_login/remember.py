@@ -9,6 +9,7 @@ from asgi_login.claims import Verified, check_scope_names, is_text
 from asgi_login.config import Config
 from asgi_login.sessions import Cookies
 from asgi_login.tokens import REMEMBER
+from asgi_login.transports import CookieTooLongError
 
 _REMEMBER_ONLY = frozenset({REMEMBER})
 
@@ -25,12 +26,16 @@ def find(config: Config, scope: Scope) -> Verified | None:
     return config.tokens.verify(token, _REMEMBER_ONLY) if token else None
 
 
-def restore(config: Config, scope: Scope, token: Verified, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401 - the application's user
+def restore(config: Config, scope: Scope, finding: sessions.Finding, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401 - the application's user
     """Return a new session, whose lifetime starts now and for which nobody has typed a password, and both cookies."""
-    kept = {**sessions.kept_claims(token), "sid": config.tokens.random_id()}
+    kept = {**sessions.kept_claims(finding.token), "sid": config.tokens.random_id()}
     claims = {**kept, "auth_time": int(config.clock()), "fresh": False, "permanent": True}
-    session, cookies = sessions.start(config, scope, claims, user)
-    return session, {**cookies, **_cookie(config, {**kept, **sessions.stamp_claim(config, user)})}
+    try:
+        session, cookies = sessions.start(config, scope, claims, user)
+        return session, {**cookies, **_cookie(config, {**kept, **sessions.stamp_claim(config, user)})}
+    except CookieTooLongError as problem:
+        sessions.log.warning("a login cannot be restored for longer than a request: %s", problem)
+        return finding.token, {}
 
 
 def log_in(
@@ -76,5 +81,6 @@ def _cookie(config: Config, claims: dict[str, object]) -> Cookies:
     if transport is None:
         raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
     now, lifetime = config.clock(), sessions.settings_of(config).remember_for.total_seconds()
-    token = config.tokens.seal(REMEMBER, {**claims, "exp": int(now + lifetime)}, now=now)
-    return {transport.cookie_name: transport.set_cookie_header(token, expires_in=lifetime)}
+    exp = int(now + lifetime)
+    token = config.tokens.seal(REMEMBER, {**claims, "exp": exp}, now=now)
+    return {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}

@@ -82,8 +82,20 @@ def add_vary(headers: Headers, name: bytes) -> None:
         headers[lines[-1]] = key, value + b", " + name
 
 
-def set_cookies(headers: Headers, cookies: Mapping[str, tuple[bytes, bytes]]) -> None:
-    """Add our cookies, one line for each name (RFC 6265bis §4.1.1), and keep the response out of caches."""
+def set_cookies(
+    headers: Headers, chosen: Mapping[str, tuple[bytes, bytes]], automatic: Mapping[str, tuple[bytes, bytes]]
+) -> None:
+    """Add our cookies, one line for each name (RFC 6265bis §4.1.1), and keep the response out of caches.
+
+    Args:
+        headers: Of the response.
+        chosen: What the application has asked for, by logging somebody in or out; replaces a line of its own.
+        automatic: What happens by itself, like a renewal; yields to a line that the application has written.
+    """
+    written = {value.partition(b"=")[0].decode("latin-1") for key, value in headers if key.lower() == b"set-cookie"}
+    cookies = {**{name: header for name, header in automatic.items() if name not in written}, **chosen}
+    if not cookies:
+        return
     ours = {name.encode() for name in cookies}
     headers[:] = [
         (key, value)

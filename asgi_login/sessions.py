@@ -5,6 +5,7 @@ half of that is gone, and never outlives `lifetime` after the login.
 """
 
 import hmac
+import logging
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import blake2b
@@ -17,10 +18,12 @@ from asgi_login.errors import InvalidToken
 from asgi_login.fingerprint import fingerprint
 from asgi_login.keys import Key
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION
-from asgi_login.transports import CookieTransport
+from asgi_login.transports import CookieTooLongError, CookieTransport
 
 Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
 """The header pairs that set or delete cookies, by the cookie's name."""
+
+log = logging.getLogger("asgi_login")
 
 _COOKIE_KINDS = frozenset({ACCESS, SESSION})
 _ACCESS_ONLY = frozenset({ACCESS})
@@ -76,9 +79,10 @@ def examine(config: Config, scope: Scope, token: Verified) -> Finding:
 def has_same_stamp(config: Config, token: Verified, user: Any) -> bool:  # noqa: ANN401 - the application's user
     """Compare the user's stamp with the one at login: a new password, or "log out everywhere", has changed it."""
     settings, key = settings_of(config), _key(config, token)
-    if settings.stamp is None or not key.can_sign:
+    if settings.stamp is None:
         return True
-    return _equal(token.claims.get("stamp"), _stamp(settings, key, user))
+    # Without the private half nothing can be compared, and what cannot be compared does not count.
+    return key.can_sign and _equal(token.claims.get("stamp"), _stamp(settings, key, user))
 
 
 def renew(config: Config, scope: Scope, finding: Finding, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401
@@ -87,10 +91,15 @@ def renew(config: Config, scope: Scope, finding: Finding, user: Any) -> tuple[Ve
     is_demoted = not finding.is_same_client and token.claims.get("fresh") is True
     if not config.tokens.keys.signing.can_sign or not (is_demoted or _is_due(settings, token, now)):
         return token, {}
-    if finding.is_same_client:
-        return start(config, scope, kept_claims(token), user)
-    # The fingerprint stays that of the login, and only the key that made it can go on vouching for it.
-    return _seal(config, {**kept_claims(token), "fresh": False}, _key(config, token))
+    try:
+        if finding.is_same_client:
+            return start(config, scope, kept_claims(token), user)
+        # The fingerprint stays that of the login, and only the key that made it can go on vouching for it.
+        return _seal(config, {**kept_claims(token), "fresh": False}, _key(config, token))
+    except CookieTooLongError as problem:
+        # Another key's signature may be longer; what was good until now stays so until it expires.
+        log.warning("a session cannot be renewed: %s", problem)
+        return token, {}
 
 
 def start(config: Config, scope: Scope, claims: Mapping[str, object], user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401
@@ -124,10 +133,11 @@ def confirm(config: Config, scope: Scope, token: Verified | None, user: Any) -> 
 
 
 def end(config: Config) -> Cookies:
-    """Return the cookie that deletes the session in the browser."""
+    """Return what deletes the session in the browser: in every cookie of the manager's, it may be in any."""
     settings_of(config)
-    cookie = _cookie(config)
-    return {cookie.cookie_name: cookie.delete_cookie_header()}
+    _cookie(config)
+    cookies = [transport for transport in config.transports if isinstance(transport, CookieTransport)]
+    return {cookie.cookie_name: cookie.delete_cookie_header() for cookie in cookies}
 
 
 def kept_claims(token: Verified) -> dict[str, object]:

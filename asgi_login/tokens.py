@@ -85,7 +85,7 @@ class Tokens:
         """
         known = self._cache.get(token)
         if known is None:
-            known = self._verify(token)
+            known = self._verify(token, kinds)
             self._cache.put(token, known)
         if known.kind not in kinds:
             raise InvalidToken(f"typ: a {known.kind} does not belong here")
@@ -95,7 +95,7 @@ class Tokens:
             raise InvalidToken(str(problem), expired=problem.expired) from None
         return known
 
-    def _verify(self, token: bytes) -> Verified:
+    def _verify(self, token: bytes, kinds: frozenset[str]) -> Verified:
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken("longer than 8,192 bytes")
         if _SHAPE.fullmatch(token) is None:
@@ -107,6 +107,8 @@ class Tokens:
             key, kind = known or self._read_header(header)
             if not _ALGORITHMS[key.algorithm].verify(signed, key.public, _decode(signature)):
                 raise InvalidToken("wrong signature")
+            if kind not in kinds:
+                raise InvalidToken(f"typ: a {kind} does not belong here")
             verified = self.rules.check(parse_object(_decode(payload)), self._clock(), kind=kind, kid=key.kid)
         except InvalidClaims as problem:
             raise InvalidToken(str(problem), expired=problem.expired) from None

@@ -48,6 +48,10 @@ class Transport(Protocol):
         ...
 
 
+class CookieTooLongError(ValueError):
+    """Browsers would drop this cookie: its name and value together are longer than 4,096 bytes."""
+
+
 class BearerTransport:
     """The Authorization header with the Bearer scheme (RFC 6750 §2.1).
 
@@ -206,7 +210,7 @@ class CookieTransport:
             raise ValueError("a cookie's value is ASCII without spaces, quotes, commas, semicolons and backslashes")
         size = len(self.cookie_name) + len(token)
         if size > MAX_COOKIE_BYTES:
-            raise ValueError(
+            raise CookieTooLongError(
                 f"browsers drop a cookie of {size} bytes: put less into the token, {MAX_COOKIE_BYTES} is the limit"
             )
         max_age = self._max_age

@@ -1,0 +1,1 @@
+"""Five applications under one login: FastAPI, Starlette, Quart, Litestar and plain ASGI. Start it with `make demo`."""

@@ -1,0 +1,86 @@
+"""An API on FastAPI: tokens for its clients, the Authorize button in /docs, and a session for its own pages.
+
+export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
+uvicorn examples.fastapi_app:app
+curl -d username=ada -d "password=correct horse" http://127.0.0.1:8000/token
+"""
+
+import os
+from typing import Annotated
+
+import uvicorn
+from fastapi import Depends, FastAPI, Request, Response, Security
+from fastapi.security import OAuth2PasswordRequestForm
+from pwdlib import PasswordHash
+
+from asgi_login import BearerTransport, CookieTransport, login_required
+from asgi_login.fastapi import InvalidCredentialsException, LoginManager, install
+
+passwords = PasswordHash.recommended()  # Argon2id
+HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # in place of a database
+NOBODY = passwords.hash("nobody")  # verified for names that do not exist, so that these take as long
+SCOPES = {"ada": {"orders:read"}, "bob": set()}
+# Without SECRET this is refused, with the command that makes one. The cookie wants TLS. Firefox and new versions of
+# Chrome take http://localhost for as good; for other browsers there is CookieTransport.insecure_for_development().
+manager = LoginManager[str](
+    os.environ.get("SECRET", ""),
+    "/token",
+    scopes={"orders:read": "See orders"},
+    transports=[BearerTransport(), CookieTransport()],
+)
+app = FastAPI()
+install(app, manager)
+
+
+@manager.user_loader
+async def load_user(sub: str) -> str | None:
+    return sub if sub in HASHES else None
+
+
+def checked(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> OAuth2PasswordRequestForm:
+    if not passwords.verify(form.password, HASHES.get(form.username, NOBODY)) or form.username not in HASHES:
+        raise InvalidCredentialsException
+    # A client gets those scopes that it asks for and the user has.
+    form.scopes = sorted(SCOPES[form.username] & set(form.scopes))
+    return form
+
+
+Checked = Annotated[OAuth2PasswordRequestForm, Depends(checked)]
+
+
+@app.post("/token")
+def token(form: Checked, response: Response) -> dict[str, str]:
+    response.headers["cache-control"] = "no-store"
+    access_token = manager.create_access_token(data={"sub": form.username}, scopes=form.scopes)
+    return {"access_token": access_token, "token_type": "bearer"}
+
+
+@app.post("/login", status_code=204)
+def login(form: Checked, request: Request) -> None:
+    # Refused with 403 if a form on another site has sent this.
+    manager.login_user(request, form.username, scopes=form.scopes)
+
+
+@app.post("/logout", status_code=204)
+@login_required
+def logout(request: Request) -> None:
+    manager.logout_user(request)
+
+
+@app.get("/")
+def home(user: Annotated[str | None, Depends(manager.optional)]) -> str:
+    return f"Hello {user or 'stranger'}"
+
+
+@app.get("/me")
+def me(user: Annotated[str, Depends(manager)]) -> dict[str, str]:
+    return {"user": user}
+
+
+@app.get("/orders")
+def orders(user: Annotated[str, Security(manager, scopes=["orders:read"])]) -> dict[str, str]:
+    return {"orders of": user}
+
+
+if __name__ == "__main__":
+    uvicorn.run(app, host="127.0.0.1", port=8000)

@@ -40,7 +40,7 @@ async def answer(error: AuthError, scope: Scope, send: Send) -> None:
     if scope["type"] == "http":
         start, body = http_answer(error, scope)
         await send({"type": "http.response.start", **start})
-        await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+        await send({"type": "http.response.body", "body": body})
     elif "websocket.http.response" in (scope.get("extensions") or {}):
         start, body = _error_answer(error)
         await send({"type": "websocket.http.response.start", **start})
@@ -106,10 +106,11 @@ def set_cookies(
 
 
 def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
-    """Return the status and headers, and the body, that answer an HTTP request."""
+    """Return the status and headers, and the body, that answer an HTTP request; HEAD gets the headers only."""
     location = _login_redirect(error, scope)
     if location is None:
-        return _error_answer(error)
+        start, body = _error_answer(error)
+        return start, b"" if scope["method"] == "HEAD" else body
     headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
     return {"status": 303, "headers": headers}, b""
 

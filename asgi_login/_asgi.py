@@ -12,7 +12,7 @@ ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 
 # Bounds on what one client may make us look at. Go stopped at 3,000 cookies after CVE-2025-58186.
-MAX_COOKIE_BYTES = 16_384
+MAX_COOKIE_LINES_BYTES = 16_384
 MAX_COOKIE_PAIRS = 3_000
 
 # RFC 9110 §5.6.3: optional white space is SP and HTAB. bytes.strip() without an argument also eats
@@ -54,7 +54,7 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 def cookie(scope: Scope, name: bytes) -> bytes | None:
     """Return the value of the cookie called exactly `name`, or None.
 
-    The Cookie lines are one list (RFC 6265bis §5.8.3), split at every `;`, also inside quotes: a parser
+    The Cookie lines are one list (RFC 6265bis), split at every `;`, also inside quotes: a parser
     that honours quotes or `$Version` lets a neighbour swallow our cookie ("cookie sandwich"). Nothing is
     unquoted or decoded. Two different values count as absent: browsers do not say which of them a
     sub-domain has planted, and taking the one that verifies would log the victim in as somebody else.
@@ -64,7 +64,7 @@ def cookie(scope: Scope, name: bytes) -> bytes | None:
     for line in header_values(scope, b"cookie"):
         size += len(line)
         pairs += line.count(b";") + 1
-        if size > MAX_COOKIE_BYTES or pairs > MAX_COOKIE_PAIRS:
+        if size > MAX_COOKIE_LINES_BYTES or pairs > MAX_COOKIE_PAIRS:
             return None
         if name not in line:
             continue
@@ -79,15 +79,18 @@ def cookie(scope: Scope, name: bytes) -> bytes | None:
     return found
 
 
-def under(path: str, prefixes: tuple[str, ...]) -> bool:
-    """Tell whether `path` is one of `prefixes` or lies below one, by whole segments.
+def under(scope: Scope, prefixes: tuple[str, ...]) -> bool:
+    """Tell whether the path of a request is one of `prefixes` or lies below one, by whole segments.
 
-    A path with `.` or `..` in it lies below nothing: what it stands for is decided by whoever resolves it.
+    A path with `.` or `..` in it lies below nothing: what it stands for is decided by whoever resolves it. Nor does
+    one that holds the root path elsewhere than in front: Litestar routes by what follows it, wherever it is.
     """
+    path: str = scope["path"]
     for prefix in prefixes:
         if path == prefix or (path.startswith(prefix) and path[len(prefix)] == "/" and prefix != "/"):
             segments = path.split("/")
-            return "." not in segments and ".." not in segments
+            root: str = scope.get("root_path") or ""
+            return "." not in segments and ".." not in segments and (not root or root not in path.removeprefix(root))
     return False
 
 

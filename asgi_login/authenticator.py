@@ -33,7 +33,7 @@ class Authenticator(Generic[UserT]):
         self._anonymous = Auth[UserT](self.configs)
         # A transport of the application's own may look anywhere.
         self._reads_headers_only = all(
-            isinstance(transport, (BearerTransport, CookieTransport))
+            type(transport) in {BearerTransport, CookieTransport}
             for config in configs
             for transport in config.transports
         )
@@ -91,6 +91,9 @@ class Authenticator(Generic[UserT]):
             verified = _verified(config, transport, scope, token)
             if verified is None:
                 return None
+            if verified.kind == REMEMBER and config.session_cookie is not None:
+                # It goes with the cookie that is written, whatever else was looked at.
+                transport = config.session_cookie
             if transport.ambient:
                 # Before the loader runs: a forged request must not even reach the database.
                 problem = check_origin(scope, _trusted_origins(transport))
@@ -106,6 +109,7 @@ class Authenticator(Generic[UserT]):
         """Find the user of a verified token, and what became of their session."""
         finding = None if verified.kind == ACCESS else sessions.examine(config, scope, verified)
         if finding is not None and finding.has_ended:
+            _log.info("session from %s ended by %s: another client", transport.name, config.name)
             return Attempt(config, transport, cookies=remember.log_out(config)), None
         user = cast(
             "UserT | None", await config.loader.load(cast("str", verified.claims["sub"]), scope, verified.claims)
@@ -154,6 +158,8 @@ def _trusted_origins(transport: Transport) -> frozenset[bytes]:
 
 
 def _to_bytes(token: str | bytes) -> bytes:
+    if not isinstance(token, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a transport's extract() returns a str, bytes or None, not {type(token).__name__}")
     try:
         return token.encode("ascii") if isinstance(token, str) else token
     except UnicodeEncodeError:

@@ -52,6 +52,9 @@ class Sessions:
                 raise ValueError(f"{name} must be at least a second and at most 100 years")
         if self.idle > self.lifetime:
             raise ValueError("idle must not be longer than lifetime")
+        for name in ("fingerprint", "stamp"):
+            if not (getattr(self, name) is None or callable(getattr(self, name))):
+                raise TypeError(f"{name} is a function, or None")
         if self.protection not in ("basic", "strong", None):
             raise ValueError(f'protection is "basic", "strong" or None, not {self.protection!r}')
         check_login_url("reauthenticate_at", self.reauthenticate_at)
@@ -80,6 +83,7 @@ class Config:
     def __post_init__(self) -> None:
         _check_type("name", self.name, str)
         _check_type("realm", self.realm, str)
+        _check_type("token_url", self.token_url, str)
         _check_type("sessions", self.sessions, Sessions, type(None))
         if not callable(self.clock):
             raise TypeError("clock is a function that returns seconds since the epoch, like time.time")
@@ -120,19 +124,21 @@ class Config:
         """Seconds for which a proof of identity counts as fresh."""
         return (self.sessions or Sessions()).fresh_for.total_seconds()
 
-    @property
-    def route_name(self) -> str | None:
-        """`redirect_to` where it is neither path nor URL but the name of a route, which only an adapter can resolve."""
-        return self.redirect_to if self.redirect_to and "/" not in self.redirect_to else None
-
     def located(self, error: AuthError) -> AuthError:
         """Tell an error its realm, and where a browser goes from here; returns the same error."""
         error.realm = self.realm
         if isinstance(error, LoginNotFresh):
-            error.login_url = self.sessions.reauthenticate_at if self.sessions else None
-        elif isinstance(error, (NotAuthenticated, InvalidToken)) and self.route_name is None:
-            error.login_url = self.redirect_to
+            url = self.sessions.reauthenticate_at if self.sessions else None
+        else:
+            url = self.redirect_to if isinstance(error, (NotAuthenticated, InvalidToken)) else None
+        # A route's name that no adapter has resolved leads nowhere.
+        error.login_url = None if url is None or is_route_name(url) else url
         return error
+
+
+def is_route_name(url: str) -> bool:
+    """Tell the name of a route from a path and a URL."""
+    return "/" not in url
 
 
 def check_login_url(argument: str, url: str | None) -> None:
@@ -150,8 +156,7 @@ def check_login_url(argument: str, url: str | None) -> None:
         parts = urlsplit("")
     is_path = url.startswith("/") and not url.startswith("//")
     is_url = parts.scheme in {"http", "https"} and bool(parts.netloc)
-    is_route_name = "/" not in url
-    if not _URL.fullmatch(url) or "\\" in url or not (is_path or is_url or is_route_name):
+    if not _URL.fullmatch(url) or "\\" in url or not (is_path or is_url or is_route_name(url)):
         raise ValueError(
             f"{argument} is a path like '/login', an absolute http(s) URL, or with the Starlette and FastAPI adapters "
             f"the name of a route; not {url!r}"
@@ -205,9 +210,18 @@ def _check_transports(transports: tuple[Transport, ...]) -> None:
     for transport in transports:
         if isinstance(transport, type) or not all(hasattr(transport, member) for member in _TRANSPORT_MEMBERS):
             raise TypeError(f"{transport!r} is no transport: it needs name, ambient and extract(scope)")
+        if type(transport.ambient) is not bool:
+            raise TypeError(f"the transport {transport.name!r} must say ambient = True or False")
+        if not isinstance(getattr(transport, "trusted_origins", frozenset[bytes]()), (set, frozenset)):
+            raise TypeError(f"the transport {transport.name!r} must have a set of bytes as trusted_origins")
     names = [transport.name for transport in transports]
     if len(set(names)) < len(names):
         raise ValueError(f"two transports have the same name ({', '.join(names)}): pass name= to one of them")
+    cookies = [transport.cookie_name for transport in transports if isinstance(transport, CookieTransport)]
+    if len(set(cookies)) < len(cookies):
+        raise ValueError(
+            f"two transports have the same cookie ({', '.join(cookies)}): pass cookie_name= to one of them"
+        )
 
 
 def new_exception(exception: ExceptionOrClass) -> Exception:

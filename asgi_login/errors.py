@@ -11,8 +11,12 @@ AuthError
 What an error says to the client is fixed text. Why a token was refused goes to the log, as `reason`.
 """
 
+import re
 from collections.abc import Iterable
 from typing import Self
+
+# It goes into a header: nothing of the sender's may end the line or the quotes.
+_SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
 
 
 class AuthError(Exception):
@@ -113,11 +117,13 @@ class InsufficientScope(AuthError):
     def __init__(self, reason: str = "", *, required: Iterable[str] = ()) -> None:
         super().__init__(reason)
         self.required: tuple[str, ...] = tuple(required)
+        if not all(_SCOPE.fullmatch(scope) for scope in self.required):
+            raise ValueError("required holds scopes, each without spaces, quotes and controls (RFC 6749 §3.3)")
 
     @property
     def challenge(self) -> str:
         """RFC 6750 §3: `scope` names what is needed."""
-        return f'{super().challenge}, scope="{" ".join(self.required)}"'
+        return f'{super().challenge}, scope="{" ".join(self.required)}"' if self.required else f"{super().challenge}"
 
 
 class CrossOriginRequest(AuthError):

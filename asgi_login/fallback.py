@@ -22,7 +22,7 @@ _log = logging.getLogger("asgi_login")
 class HTTPFallback:
     """Watches one HTTP response."""
 
-    __slots__ = ("_record", "_replaced", "_scope", "_send", "_started", "receive")
+    __slots__ = ("_outside", "_record", "_replaced", "_scope", "_send", "_started", "receive")
 
     def __init__(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
         self.receive: Receive = receive
@@ -31,6 +31,7 @@ class HTTPFallback:
         self._record = record
         self._started = False
         self._replaced = False
+        self._outside = sys.exception()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, or put a refusal's answer in place of a 5xx."""
@@ -42,7 +43,7 @@ class HTTPFallback:
             if refusal is not None:
                 self._record.refusal = None
                 # Below 500 the application's own handler has spoken.
-                if message["status"] >= 500 and not _is_another_failure():  # noqa: PLR2004
+                if message["status"] >= 500 and not _is_another_failure(self._outside):  # noqa: PLR2004
                     return self._answer(refusal)
             self._started = True
             message = _dressed(message, self._record)
@@ -89,6 +90,7 @@ class WebSocketFallback:
         "_deny",
         "_ended",
         "_has_left",
+        "_outside",
         "_receive",
         "_receiving",
         "_record",
@@ -111,6 +113,7 @@ class WebSocketFallback:
         self._ended = False
         self._has_left = False
         self._replaced = False
+        self._outside = sys.exception()
 
     async def receive(self) -> Message:
         """Pass a message on to the application."""
@@ -137,7 +140,7 @@ class WebSocketFallback:
         closes = kind == "websocket.close"
         # Anything but an end is the application's own handler speaking.
         ends_badly = closes or (denies and message["status"] >= 500)  # noqa: PLR2004
-        if refusal is not None and ends_badly and not _is_another_failure():
+        if refusal is not None and ends_badly and not _is_another_failure(self._outside):
             await self._refuse(refusal)
             return
         self._ended = self._ended or closes or denies
@@ -197,14 +200,14 @@ class WebSocketFallback:
         return receive
 
 
-def _is_another_failure() -> bool:
+def _is_another_failure(outside: BaseException | None) -> bool:
     """Tell whether what the application is failing with, as it sends this, is something else than a refusal.
 
     A framework that answers from its `except` block shows us the exception; one that does not has only the
-    refusal to fail with, as far as anybody can tell.
+    refusal to fail with, as far as anybody can tell. What was being handled around us before does not count.
     """
     handled = sys.exception()
-    return isinstance(handled, Exception) and _auth_error_in(handled) is None
+    return isinstance(handled, Exception) and handled is not outside and _auth_error_in(handled) is None
 
 
 def _auth_error_in(problem: BaseException) -> AuthError | None:
@@ -217,11 +220,11 @@ def _auth_error_in(problem: BaseException) -> AuthError | None:
 
 
 def _comes_from_refusal(problem: BaseException | None) -> bool:
-    """Tell whether `problem` is a refusal, or what a framework raised for one because a response had started."""
+    """Tell whether `problem` is a refusal, or the RuntimeError of a framework that found its response started."""
     while problem is not None:
         if _auth_error_in(problem) is not None:
             return True
-        problem = problem.__cause__
+        problem = problem.__cause__ if isinstance(problem, RuntimeError) else None
     return False
 
 

@@ -11,7 +11,7 @@ def fingerprint(scope: Scope) -> bytes:
     """Return what is compared to tell whether a session is still used by the client that logged in.
 
     The address is `scope["client"]` alone: whoever can send a request can send X-Forwarded-For. Of an IPv6 address
-    the network counts (/64): hosts change the rest by themselves, every few hours (RFC 8981).
+    the network counts (/64): hosts change the rest by themselves, every day (RFC 8981).
     """
     return _network(scope.get("client")) + b"\0" + (header(scope, b"user-agent") or b"")
 
@@ -19,7 +19,13 @@ def fingerprint(scope: Scope) -> bytes:
 def _network(client: object) -> bytes:
     # None or ('', '0') on a unix socket, a list from some servers.
     host = cast("tuple[object, ...]", client)[0] if isinstance(client, (tuple, list)) and client else None
-    return _network_of(host) if isinstance(host, str) else b""
+    if not isinstance(host, str):
+        return b""
+    # No address is longer; a proxy that passes a client's own words on must not fill the cache with them.
+    return _network_of(host) if len(host) <= _MAX_ADDRESS else host.encode(errors="replace")
+
+
+_MAX_ADDRESS = 64
 
 
 @lru_cache(maxsize=4096)

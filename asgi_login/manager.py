@@ -262,7 +262,7 @@ class LoginManager(Generic[UserT]):
             ValueError: The request has no session of this manager's.
         """
         record, scope = changeable_record(connection, self._config)
-        if record.cookies:
+        if self.cookie_transport.cookie_name in record.cookies:
             raise RuntimeError(
                 "this request has logged somebody in or out already: there is no session left to confirm"
             )

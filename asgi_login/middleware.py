@@ -6,7 +6,7 @@ from typing import Any
 
 from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes, under
 from asgi_login.authenticator import Authenticator
-from asgi_login.config import Config, HasConfig
+from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.errors import CrossOriginRequest
 from asgi_login.fallback import HTTPFallback, WebSocketFallback
 from asgi_login.record import RECORD, Record
@@ -40,8 +40,8 @@ class AuthMiddleware:
         self,
         app: ASGIApp,
         manager: HasConfig | Sequence[HasConfig],
-        *,
         skip: Iterable[str] = (),
+        *,
         resolve_route: Callable[[str], str] | None = None,
         deny_websocket: ASGIApp | None = None,
     ) -> None:
@@ -61,7 +61,7 @@ class AuthMiddleware:
                 self._lifespan_state = scope.get("state")
             await self.app(scope, receive, send)
             return
-        if (self._skip and under(scope["path"], self._skip)) or self._authenticator.sees_no_credential(scope):
+        if (self._skip and under(scope, self._skip)) or self._authenticator.sees_no_credential(scope):
             auth: AnyAuth = self._authenticator.anonymous
         else:
             auth = await self._authenticator.authenticate(scope)
@@ -100,14 +100,22 @@ class AuthMiddleware:
 
 
 def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:
-    if config.route_name is None:
-        return config
-    if resolve_route is None:
-        raise ValueError(
-            f"redirect_to={config.route_name!r} is the name of a route, which only the Starlette and FastAPI adapters "
-            "can resolve: write the path of the login page, or use their install()"
-        )
-    return replace(config, redirect_to=resolve_route(config.route_name))
+    """Return the settings with paths in place of the names of routes."""
+
+    def resolved(argument: str, url: str | None) -> str | None:
+        if url is None or not is_route_name(url):
+            return url
+        if resolve_route is None:
+            raise ValueError(
+                f"{argument}={url!r} is the name of a route, which only the Starlette and FastAPI adapters can "
+                "resolve: write the path of the page, or use their install()"
+            )
+        return resolve_route(url)
+
+    sessions = config.sessions
+    if sessions is not None:
+        sessions = replace(sessions, reauthenticate_at=resolved("reauthenticate_at", sessions.reauthenticate_at))
+    return replace(config, redirect_to=resolved("redirect_to", config.redirect_to), sessions=sessions)
 
 
 def _check_distinct(configs: Sequence[Config]) -> None:

@@ -9,12 +9,13 @@ from urllib.parse import quote, urlsplit
 from asgi_login._asgi import Headers, Message, Scope, Send, header, header_values
 from asgi_login.errors import AuthError, CrossOriginRequest
 
-# RFC 6455 §7.4.1: policy violation; and the range for applications, after the HTTP status.
+# RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
 _POLICY_VIOLATION: Final = 1008
 _CLOSE_UNAUTHORIZED: Final = 4401
 _CLOSE_FORBIDDEN: Final = 4403
 
 MAX_NEXT: Final = 2_048
+MAX_ACCEPT: Final = 4_096
 # One slash, then neither a slash nor a backslash (browsers read both as the start of a host), and nowhere a
 # control character: browsers drop tabs and newlines before they look for the host.
 _SAFE_NEXT = re.compile(rf"/(?![/\\])[^\x00-\x1f\x7f-\x9f\\\ud800-\udfff]{{0,{MAX_NEXT - 1}}}")
@@ -82,6 +83,10 @@ def add_vary(headers: Headers, name: bytes) -> None:
         headers[lines[-1]] = key, value + b", " + name
 
 
+# RFC 9213 §2.2: caches that know one of the others take it before Cache-Control.
+_CACHE_CONTROLS: Final = frozenset({b"cache-control", b"cdn-cache-control", b"surrogate-control"})
+
+
 def set_cookies(
     headers: Headers, chosen: Mapping[str, tuple[bytes, bytes]], automatic: Mapping[str, tuple[bytes, bytes]]
 ) -> None:
@@ -100,7 +105,8 @@ def set_cookies(
     headers[:] = [
         (key, value)
         for key, value in headers
-        if key.lower() != b"cache-control" and not (key.lower() == b"set-cookie" and value.partition(b"=")[0] in ours)
+        if key.lower() not in _CACHE_CONTROLS
+        and not (key.lower() == b"set-cookie" and value.partition(b"=")[0] in ours)
     ]
     headers += [*cookies.values(), (b"cache-control", b"no-store")]
 
@@ -145,7 +151,11 @@ def _login_redirect(error: AuthError, scope: Scope) -> bytes | None:
 
 def _accepts_html(scope: Scope) -> bool:
     """Tell whether text/html itself is asked for: `*/*` alone is what API clients send."""
-    for value in header_values(scope, b"accept"):
+    values = header_values(scope, b"accept")
+    # Browsers send some hundred bytes. What is longer comes from nobody who wants to see a login page.
+    if sum(map(len, values)) > MAX_ACCEPT:
+        return False
+    for value in values:
         for media_range in value.lower().split(b","):
             kind, *parameters = (part.strip() for part in media_range.split(b";"))
             if kind == b"text/html" and not any(re.fullmatch(rb"q=0(?:\.0*)?", one) for one in parameters):
@@ -160,6 +170,9 @@ def _path_and_query(scope: Scope) -> str:
         # Servers differ in whether `path` holds the root path.
         path = root + path
     query: bytes = scope.get("query_string", b"")
+    if len(path) + len(query) > MAX_NEXT:
+        # Too long to be carried along, and to be looked at closely.
+        return "/"
     path = quote(path, safe="/:@!$&'()*+,;=~-._", errors="replace")
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 

@@ -70,7 +70,10 @@ def examine(config: Config, scope: Scope, token: Verified) -> Finding:
     if token.kind == REMEMBER:
         return Finding(token, is_fresh=False)
     is_fresh = token.claims.get("fresh") is True
-    if settings.protection is None or not key.can_sign or _equal(token.claims.get("fp"), _client(settings, key, scope)):
+    if settings.protection is None or not config.tokens.keys.signing.can_sign:
+        return Finding(token, is_fresh)
+    # Of a key that was kept as its public half nothing can be compared, and what cannot be compared is not the same.
+    if key.can_sign and _equal(token.claims.get("fp"), _client(settings, key, scope)):
         return Finding(token, is_fresh)
     ends = settings.protection == "strong" and token.claims.get("permanent") is not True
     return Finding(token, is_fresh=False, is_same_client=False, has_ended=ends)
@@ -95,7 +98,8 @@ def renew(config: Config, scope: Scope, finding: Finding, user: Any) -> tuple[Ve
         if finding.is_same_client:
             return start(config, scope, kept_claims(token), user)
         # The fingerprint stays that of the login, and only the key that made it can go on vouching for it.
-        return _seal(config, {**kept_claims(token), "fresh": False}, _key(config, token))
+        key = _key(config, token)
+        return _seal(config, {**kept_claims(token), "fresh": False}, key) if key.can_sign else (token, {})
     except CookieTooLongError as problem:
         # Another key's signature may be longer; what was good until now stays so until it expires.
         log.warning("a session cannot be renewed: %s", problem)
@@ -204,7 +208,7 @@ def _stamp(settings: Sessions, key: Key, user: Any) -> str:  # noqa: ANN401
 
 
 def _keyed(key: Key, label: str, value: bytes) -> str:
-    # BLAKE2's keyed mode (RFC 7693 §2.9) is a MAC of its own, in a third of HMAC's time.
+    # BLAKE2's keyed mode (RFC 7693) is a MAC of its own, in a third of HMAC's time.
     return urlsafe_b64encode(blake2b(value, key=key.derive(label), digest_size=16).digest()).rstrip(b"=").decode()
 
 

@@ -78,7 +78,7 @@ def _put_litestar(response: Any, morsel: "Morsel[str]") -> None:  # noqa: ANN401
 
 def _morsel(line: str) -> "Morsel[str]":
     jar: SimpleCookie = SimpleCookie(line)
-    if len(jar) != 1 or line.endswith("; Partitioned") or "; Partitioned;" in line:
+    if len(jar) != 1 or "; Partitioned;" in line:
         # http.cookies, with which Django and Litestar write, knows Partitioned only since Python 3.14.
         raise ValueError(
             "this framework's responses cannot carry a partitioned cookie; use transport.set_cookie_header()"

@@ -5,7 +5,7 @@ Tested with Starlette 0.46 and later.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from asgi_login._asgi import ASGIApp, Receive, Scope, Send
+from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.middleware import AuthMiddleware
@@ -47,7 +47,7 @@ def install(
     """
     deny = None if websocket_denial is None else _denial(websocket_denial)
 
-    prefixes, resolve = tuple(skip), app.url_path_for
+    prefixes, resolve = path_prefixes("skip", skip), app.url_path_for
 
     # Older releases pass the application by this name.
     def stack(app: ASGIApp) -> ASGIApp:

@@ -41,6 +41,10 @@ class Attempt(NamedTuple):
     is_fresh: bool = True
     cookies: Mapping[str, tuple[bytes, bytes]] = _NO_COOKIES
 
+    def __repr__(self) -> str:
+        # The cookies hold a token.
+        return f"<Attempt {self.config.name} {self.transport.name}>"
+
 
 class Auth(Generic[UserT]):
     """Who sent a request, or why nobody knows; immutable.

@@ -6,11 +6,10 @@ from datetime import timedelta
 from typing import Annotated
 
 import pytest
-from conformance.driver import DENIAL, bearer, cookie, http, websocket
+from conformance.driver import DENIAL, assert_denied, bearer, cookie, http, websocket
 from conformance.logins import OTHER_SECRET, SECRET, Clock, DatabaseDownError, Logins, User
 from fastapi import APIRouter, Body, Depends, FastAPI, HTTPException, Request, Response, Security, WebSocket
 from fastapi.openapi.models import OpenAPI
-from fastapi.security import SecurityScopes
 from fastapi.testclient import TestClient
 from pydantic import BaseModel
 from starlette.testclient import WebSocketDenialResponse
@@ -246,8 +245,8 @@ class TestDependencies:
         app = FastAPI()
         manager = logins.manager
 
-        def reader(security_scopes: SecurityScopes, user: Annotated[User, Security(manager, scopes=["read"])]):
-            return f"{user.name}: {' '.join(security_scopes.scopes)}"
+        def reader(user: Annotated[User, Security(manager, scopes=["read"])]):
+            return user.name
 
         @app.get("/")
         async def view(user: Annotated[str, Security(reader, scopes=["write"])]):
@@ -258,7 +257,7 @@ class TestDependencies:
             response = client.get("/", headers=with_header(logins.token("ada", *granted)))
             assert response.status_code == 403
             assert set(re.search(r'scope="(.*)"', response.headers["www-authenticate"])[1].split()) == {"read", "write"}
-        assert client.get("/", headers=with_header(logins.token("ada", "read", "write"))).json() == "ada: write"
+        assert client.get("/", headers=with_header(logins.token("ada", "read", "write"))).json() == "ada"
 
     def test_a_router_and_a_whole_application_can_depend_on_it(self, how, logins):
         router = APIRouter(dependencies=[Depends(logins.manager)])
@@ -400,6 +399,7 @@ class TestWebSockets:
     def test_a_refusal_is_that_of_http(self, client, logins, path, token, status):
         token = logins.token("ada", *token) if isinstance(token, tuple) else token
         headers = with_header(token) if token else {}
+        assert_denied(client.app, path, headers)
         with pytest.raises(WebSocketDenialResponse) as denial, client.websocket_connect(path, headers=headers):
             pass
         same = client.get({"/ws": "/me", "/ws-read": "/read"}[path], headers=headers)

@@ -12,7 +12,7 @@ from unittest.mock import AsyncMock, Mock
 import anyio
 import jwt
 import pytest
-from conformance.driver import bearer, cookie, http, immediately, make_scope
+from conformance.driver import assert_denied, bearer, cookie, http, immediately, make_scope
 from conformance.logins import NOW, Clock, DatabaseDownError, Logins, User, forge
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, NoEncryption, PrivateFormat
@@ -159,6 +159,7 @@ class TestDefects:
         client = client_of(manager, app)
         with client.websocket_connect("/ws", headers=headers_of(token_of(manager))) as session:
             assert session.receive_text() == "Ada"
+        assert_denied(app, "/ws", {})
         with pytest.raises(WebSocketDenialResponse) as denial, client.websocket_connect("/ws"):
             pass
         assert denial.value.status_code == 401

@@ -1,4 +1,5 @@
 import gc
+import logging
 import inspect
 import sys
 from functools import partial
@@ -407,6 +408,11 @@ class TestMemory:
             return sent[0]
 
         return one
+
+    @pytest.fixture(autouse=True)
+    def _no_kept_log_records(self, caplog):
+        # pytest keeps every record of a test, which is memory too.
+        caplog.set_level(logging.CRITICAL, logger="asgi_login")
 
     @pytest.mark.parametrize(
         ("exceptions", "status"),

@@ -2,7 +2,7 @@ import importlib
 import sys
 
 import pytest
-from conformance.driver import DENIAL, bearer, cookie, websocket
+from conformance.driver import DENIAL, assert_denied, bearer, cookie, websocket
 from conformance.logins import DatabaseDownError, Logins
 from starlette.applications import Starlette
 from starlette.authentication import AuthCredentials, UnauthenticatedUser, requires
@@ -383,6 +383,7 @@ class TestWebSockets:
             (headers_of(bearer, "not-a-token"), 401, "invalid_token"),
             (headers_of(bearer, logins.token()), 403, "insufficient_scope"),
         ):
+            assert_denied(client.app, "/", headers)
             with pytest.raises(WebSocketDenialResponse) as denial, client.websocket_connect("/", headers=headers):
                 pass
             assert (denial.value.status_code, denial.value.json()["error"]) == (status, code)

@@ -1,6 +1,6 @@
 import gc
-import logging
 import inspect
+import logging
 import sys
 from functools import partial
 

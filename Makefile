@@ -61,7 +61,7 @@ format: $(VENV)/pyvenv.cfg  ## Put the code into its one format
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
 
-bench: $(VENV)/pyvenv.cfg  ## Measure what signing and verifying cost
+bench: $(VENV)/pyvenv.cfg  ## Measure what a request, signing and verifying cost
 	@$(SYNC) --group bench
 	$(BIN)/python -m benchmarks
 

@@ -161,7 +161,7 @@ class _NativeUser:
 
 def _answer_auth_error(request: Request[Any, Any, Any], error: AuthError) -> Response[bytes]:
     start, body = http_answer(error, cast("Scope", request.scope))
-    headers = {name.decode(): value.decode() for name, value in start["headers"] if name != b"content-length"}
+    headers = {name.decode(): value.decode() for name, value in start["headers"]}
     return Response(body, status_code=start["status"], headers=headers, media_type=headers.get("content-type", ""))
 
 

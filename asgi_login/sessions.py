@@ -23,7 +23,7 @@ from asgi_login.transports import CookieTooLongError, CookieTransport
 Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
 """The header pairs that set or delete cookies, by the cookie's name."""
 
-log = logging.getLogger("asgi_login")
+log: logging.Logger = logging.getLogger("asgi_login")
 
 _COOKIE_KINDS = frozenset({ACCESS, SESSION})
 _ACCESS_ONLY = frozenset({ACCESS})

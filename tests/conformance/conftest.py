@@ -1,8 +1,11 @@
+import fnmatch
 import importlib
 import pkgutil
+from pathlib import Path
 
 import conformance.apps
 import pytest
+from conformance import matrix
 from conformance.contract import Site
 from conformance.logins import Logins
 
@@ -70,3 +73,56 @@ def logins():
 @pytest.fixture
 def app(mounting, logins):
     return mounting.app(logins)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--write-matrix", action="store_true", help="write docs/reference/conformance.md")
+
+
+def _reasons(framework, mount, name, params):
+    """Return why this test must fail here, by the patterns that say so."""
+    found = {}
+    for reason, patterns in framework.differs.items():
+        for pattern in patterns:
+            where, colon, rest = pattern.rpartition(":")
+            test, _, wanted = rest.partition(" ")
+            if test == name and (not colon or where == mount) and fnmatch.fnmatchcase(params, wanted or "*"):
+                found[pattern] = reason
+    return found
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(config, items):
+    """Leave out what a framework does not run on, expect what it must fail, and note all that for the matrix."""
+    here = Path(__file__).parent
+    kept, left_out = [], []
+    found = config.stash.setdefault(matrix.FOUND, matrix.Found())
+    for item in items:
+        if here not in item.path.parents or "mounting" not in getattr(item, "fixturenames", ()):
+            kept.append(item)
+            continue
+        framework, mount = item.callspec.params["mounting"]
+        is_websocket = item.path.stem.endswith("_websocket") or "websocket" in item.originalname
+        if item.callspec.params["anyio_backend"] not in framework.backends:
+            left_out.append(item)
+            continue
+        if is_websocket and framework.no_websockets:
+            found.add(item, framework, mount, framework.no_websockets)
+            left_out.append(item)
+            continue
+        params = item.callspec.id.partition(f"{framework.name}-{mount}")[2].removeprefix("-")
+        reasons = _reasons(framework, mount, item.originalname, params)
+        found.patterns.update((framework.name, pattern) for pattern in reasons)
+        for reason in set(reasons.values()):
+            item.add_marker(pytest.mark.xfail(reason=reason, strict=True))
+        found.add(item, framework, mount, *sorted(set(reasons.values())))
+        kept.append(item)
+    found.modules.update(item.path.name for item in items if here in item.path.parents)
+    items[:] = kept
+    config.hook.pytest_deselected(items=left_out)
+
+
+def pytest_collection_finish(session):
+    # What is expected stands now, and it is strict: where it is wrong, the run that follows fails.
+    if session.config.option.write_matrix:
+        matrix.FILE.write_text(matrix.render(session.config.stash[matrix.FOUND], FRAMEWORKS), encoding="utf-8")

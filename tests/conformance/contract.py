@@ -36,6 +36,13 @@ HTTP, each GET unless said otherwise:
 /meet                    `await site.meet()`, then `report`                              /meet-sync: `site.meet_sync()`
 /keep-context            `site.keep_context()`, then `PLAIN`
 
+POST, for the user "ada" of the first manager:
+
+/session/in              `login_user` with the scope "read", then `report`               /session/in-sync
+/session/in-and-fail     `login_user`, then 409 and `CAUGHT`
+/session/out             `logout_user`, then `report`
+/session/confirm         `confirm_login`, then `report`
+
 Everywhere: `LogInFirstError` is answered with 418 and `PLEASE`, `NotYoursError` with 451 and `PLEASE`; on a
 websocket both close with 4999. Views that answer with `report`, and /ws/echo, note with `site.visit` that they ran.
 
@@ -97,6 +104,8 @@ class Site:
     skip: Sequence[str] = ()
     in_another_task: bool = False
     """Whether a middleware of the framework runs the views in a task of their own."""
+    websocket_denial: Any = None
+    """What an adapter does instead of refusing a websocket."""
     visits: list[str] = field(default_factory=list)
     gate_outcomes: list[BaseException | None] = field(default_factory=list)
     contexts: list[contextvars.Context] = field(default_factory=list)
@@ -152,6 +161,9 @@ class Framework:
         mounts: "native" where it has an `install`, "wrapped" for AuthMiddleware from outside.
         trace: A key that it leaves in the scope, where outer middleware reads it afterwards.
         cannot: What it has no notion of, or does differently, with the reason; keys are the words of the tests.
+        differs: The tests that it must fail, by the reason why. Each is a test's name, or its name, a space and a
+            pattern for its parameters; "native:" or "wrapped:" before it says where. Such a test that passes fails.
+        no_websockets: Why there are none, where there are none.
 
     """
 
@@ -161,6 +173,8 @@ class Framework:
     mounts: tuple[str, ...] = ("native", "wrapped")
     trace: str
     cannot: Mapping[str, str] = field(default_factory=dict)
+    differs: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    no_websockets: str | None = None
 
 
 @login_required

@@ -4,9 +4,11 @@ import contextlib
 import json
 from collections.abc import AsyncGenerator, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import anyio
+import anyio.lowlevel
 
 ABSENT = object()
 DENIAL = {"websocket.http.response": {}}
@@ -169,18 +171,24 @@ class Connection:
 async def http(app, path, *, method="GET", headers=(), **scope_options):
     """Run one request in this very task, as uvicorn does for the requests of one connection."""
     connection = Connection(make_scope("http", path, headers=headers, method=method, **scope_options))
+    answered = anyio.Event()
 
     async def receive():
         connection.received.append("http.request")
         if len(connection.received) == 1:
             return {"type": "http.request", "body": b"", "more_body": False}
-        return await anyio.sleep_forever()
+        # Servers say so after a whole response too, and some frameworks wait for it while they stream.
+        await answered.wait()
+        return {"type": "http.disconnect"}
 
     async def send(message):
         connection.check_http(message)
         connection.messages.append(dict(message))
+        if connection.is_complete:
+            answered.set()
 
     await _run(app, connection, receive, send)
+    await _settle()
     return connection
 
 
@@ -201,6 +209,12 @@ async def websocket(app, path, *texts, headers=(), script=None, **scope_options)
     async with contextlib.aclosing(words):
         await _run(app, connection, receive, send)
     return connection
+
+
+def assert_denied(app, path, headers):
+    """Fail where a refused websocket is not answered; Starlette's own client would wait for ever."""
+    connection = anyio.run(partial(websocket, app, path, headers=list(headers.items()), extensions=DENIAL))
+    assert connection.start is not None, connection
 
 
 async def lifespan(app, state=ABSENT):
@@ -240,14 +254,27 @@ async def _run(app, connection, receive, send):
     assert not connection.violations, connection.violations
 
 
+async def _settle():
+    """Let tasks of the application go on: a client hears an answer before it says more or goes away."""
+    for _ in range(30):
+        await anyio.lowlevel.checkpoint()
+
+
 async def _messages(texts: Iterable[str] | AsyncGenerator[str]):
     yield {"type": "websocket.connect"}
     if isinstance(texts, AsyncGenerator):
         async with contextlib.aclosing(texts):
-            async for text in texts:
+            while True:
+                await _settle()
+                try:
+                    text = await anext(texts)
+                except StopAsyncIteration:
+                    break
                 yield {"type": "websocket.receive", "text": text}
     else:
         for text in texts:
+            await _settle()
             yield {"type": "websocket.receive", "text": text}
+    await _settle()
     yield {"type": "websocket.disconnect", "code": 1000}
     await anyio.sleep_forever()

@@ -6,14 +6,17 @@ from typing import Annotated
 
 import anyio
 import anyio.lowlevel
+from conformance import views
 from conformance.apps.starlette_app import (
     CANNOT,
+    DIFFERS,
     OWN_HANDLERS,
     Sockets,
     chunks,
     lifespan,
     pass_through,
     raw_response,
+    shared,
 )
 from conformance.contract import (
     CAUGHT,
@@ -97,6 +100,8 @@ class Pages:
         app.get("/meet")(self.meet)
         app.get("/meet-sync")(self.meet_sync)
         app.get("/keep-context")(self.keep_context)
+        for view in views.Pages(self.site).logins():
+            app.post(view.path)(shared(view))
 
     def admin(self):
         sub_application = FastAPI(openapi_url=None)
@@ -234,8 +239,8 @@ def build(site: Site):
     if site.in_another_task:
         app.add_middleware(BaseHTTPMiddleware, dispatch=pass_through)
     if site.mount == "native":
-        install(app, site.managers, skip=site.skip)
+        install(app, site.managers, skip=site.skip, websocket_denial=site.websocket_denial)
     return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
 
 
-FRAMEWORK = Framework(name="fastapi", build=build, trace="route", cannot=CANNOT)
+FRAMEWORK = Framework(name="fastapi", build=build, trace="route", cannot=CANNOT, differs=DIFFERS)

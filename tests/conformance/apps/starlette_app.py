@@ -4,6 +4,7 @@ from contextlib import asynccontextmanager
 
 import anyio
 import anyio.lowlevel
+from conformance import views
 from conformance.contract import (
     CAUGHT,
     CHUNKS,
@@ -27,6 +28,7 @@ from starlette.applications import Starlette
 from starlette.background import BackgroundTask
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -46,6 +48,11 @@ CANNOT = {
     "answer for require() when wrapped": "its own 500 is out before the exception, and require() leaves no mark",
     "break off what runs in another task": "BaseHTTPMiddleware ends the body before it raises",
 }
+DIFFERS = {
+    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+        "wrapped:test_a_websocket_is_refused_in_the_applications_own_words",
+    ),
+}
 
 
 def raw_response(body, headers, status=200):
@@ -60,6 +67,22 @@ async def chunks(before_second):
     await before_second()
     for chunk in CHUNKS[1:]:
         yield chunk
+
+
+def shared(view):
+    """Put an endpoint around a view that has no framework."""
+    if view.is_sync:
+
+        def endpoint(request: Request):
+            reply = view.function(request.scope)
+            return Response(reply.body, reply.status)
+    else:
+
+        async def endpoint(request: Request):
+            reply = await view.function(request.scope)
+            return Response(reply.body, reply.status)
+
+    return endpoint
 
 
 class Pages:
@@ -107,6 +130,7 @@ class Pages:
             Route("/meet", self.meet),
             Route("/meet-sync", self.meet_sync),
             Route("/keep-context", self.keep_context),
+            *(Route(view.path, shared(view), methods=view.methods) for view in views.Pages(self.site).logins()),
         ]
 
     def admin(self):
@@ -352,8 +376,8 @@ def build(site: Site):
     if site.in_another_task:
         app.add_middleware(BaseHTTPMiddleware, dispatch=pass_through)
     if site.mount == "native":
-        install(app, site.managers, skip=site.skip)
+        install(app, site.managers, skip=site.skip, websocket_denial=site.websocket_denial)
     return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
 
 
-FRAMEWORK = Framework(name="starlette", build=build, trace="endpoint", cannot=CANNOT)
+FRAMEWORK = Framework(name="starlette", build=build, trace="endpoint", cannot=CANNOT, differs=DIFFERS)

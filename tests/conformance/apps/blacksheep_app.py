@@ -1,0 +1,191 @@
+"""BlackSheep: handlers whose parameters it binds, and no `install`."""
+
+import asyncio
+
+from blacksheep import Application, Content, HTTPException, Request, Response, StreamedContent, WebSocket
+from blacksheep.server.routing import Router
+from blacksheep.server.websocket import WebSocketDisconnectError
+from conformance.contract import PLEASE, Framework, LogInFirstError, NotYoursError, Site
+from conformance.views import (
+    ABORTS,
+    EnoughThreads,
+    GatedAdmin,
+    HungUpError,
+    InAnotherTask,
+    Pages,
+    Sockets,
+    all_views,
+    stream,
+    stream_midway,
+)
+
+from asgi_login import AuthMiddleware
+
+
+def respond(reply):
+    headers = dict(reply.headers)
+    kind = headers.pop(b"content-type", b"text/plain")
+    rest = [(name, value) for name, value in reply.headers if name != b"content-type"]
+    return Response(reply.status, rest, Content(kind, reply.body))
+
+
+def handler(view):
+    if view.path == "/meet-sync":
+
+        async def page(request: Request):
+            # BlackSheep runs plain handlers on the event loop, where none can wait for another.
+            return respond(await asyncio.to_thread(view.function, request.scope))
+    elif view.is_sync:
+
+        def page(request: Request):
+            return respond(view.function(request.scope))
+    else:
+
+        async def page(request: Request):
+            return respond(await view.function(request.scope))
+
+    return view.gate(page)
+
+
+class Socket:
+    """BlackSheep's websocket, which raises where the client has gone away."""
+
+    def __init__(self, websocket):
+        self.scope = websocket.scope
+        self.websocket = websocket
+
+    async def accept(self):
+        await self.websocket.accept()
+
+    async def receive(self):
+        try:
+            return await self.websocket.receive_text()
+        except WebSocketDisconnectError:
+            raise HungUpError from None
+
+    async def send(self, text):
+        await self.websocket.send_text(text)
+
+    async def close(self, code):
+        await self.websocket.close(code)
+
+
+def socket_handler(view):
+    async def talk(websocket: WebSocket):
+        await view.function(Socket(websocket))
+
+    return view.gate(talk)
+
+
+async def streamed():
+    return Response(200, content=StreamedContent(b"text/plain", stream))
+
+
+async def streamed_midway():
+    return Response(200, content=StreamedContent(b"text/plain", stream_midway))
+
+
+async def abort(status: int):
+    assert status in ABORTS
+    raise HTTPException(status, "aborted")
+
+
+async def answer_own(app, request, problem):
+    if isinstance(request, WebSocket):
+        await request.close(4999)
+        return None
+    return respond_with(418 if isinstance(problem, LogInFirstError) else 451)
+
+
+def respond_with(status):
+    return Response(status, content=Content(b"text/plain", PLEASE))
+
+
+class Started:
+    """Starts the application at its first connection, where a server does not do so by lifespan."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "lifespan" and not self.app.started:
+            await self.app.start()
+        await self.app(scope, receive, send)
+
+
+def build(site: Site):
+    app = Application(router=Router())
+    for view in (*all_views(site), *Pages(site).admin()):
+        for method in view.methods:
+            app.router.add(method, view.path, handler(view))
+    for view in (*Sockets(site).views(), *Sockets(site).admin()):
+        app.router.add_ws(view.path, socket_handler(view))
+    app.router.add_get("/stream", streamed)
+    app.router.add_get("/stream-midway", streamed_midway)
+    app.router.add_get("/abort/{int:status}", abort)
+    app.exceptions_handlers[LogInFirstError] = answer_own
+    app.exceptions_handlers[NotYoursError] = answer_own
+    started = Started(app)
+    wrapped = EnoughThreads(GatedAdmin(InAnotherTask(started) if site.in_another_task else started))
+    return wrapped if site.mount == "bare" else AuthMiddleware(wrapped, site.managers, skip=site.skip)
+
+
+DIFFERS = {
+    "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
+        "test_a_manager_that_nobody_knows_is_a_mistake_and_no_refusal",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-write",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /task-group",
+        "test_a_views_own_exception_passes_through headers0-/raises",
+        "test_a_views_own_exception_passes_through headers0-/raises-sync",
+        "test_a_views_own_exception_passes_through headers1-/raises",
+        "test_a_views_own_exception_passes_through headers1-/raises-sync",
+        "test_a_views_own_exception_passes_through headers2-/raises",
+        "test_a_views_own_exception_passes_through headers2-/raises-sync",
+        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails",
+        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails-sync",
+        "test_an_exception_of_its_own_that_nobody_handles_stays_a_500",
+        "test_both_leave_a_failure_alone",
+    ),
+    "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
+        "test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
+        "test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",
+        "test_require_by_hand_is_answered_where_the_error_is_known /require-fresh-answer2",
+        "test_it_is_closed_with_4401 headers0-extensions0-/ws/require",
+        "test_it_is_closed_with_4401 headers1-extensions1-/ws/require",
+        "test_it_is_closed_with_4401 headers2-extensions2-/ws/require",
+        "test_it_is_closed_with_4401 headers3-extensions3-/ws/require",
+        "test_a_token_that_expires_meanwhile_ends_the_conversation bearer-/ws/require",
+        "test_a_token_that_expires_meanwhile_ends_the_conversation cookie-/ws/require",
+    ),
+    "it has no background tasks of a response": (
+        "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers0",
+        "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers1",
+    ),
+    "it knows no state of the lifespan": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
+    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+        "test_another_kind_of_scope_passes_untouched",
+    ),
+    "its 500 comes outside of its except block: a failure after a caught refusal looks like the refusal": (
+        "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
+        "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails-sync",
+    ),
+    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+        "test_a_websocket_is_refused_in_the_applications_own_words",
+    ),
+    "it asks its exception handlers for HTTP only": ("test_the_applications_exceptions_are_raised_in_place_of_ours",),
+    "it ends the websocket itself after an exception, and lets no middleware outside see which it was": (
+        "test_its_own_exception_passes_through /ws/raises",
+        "test_its_own_exception_passes_through /ws/catches-and-fails",
+        "test_its_own_exception_passes_through_after_the_accept",
+    ),
+}
+
+FRAMEWORK = Framework(
+    name="blacksheep", build=build, backends=("asyncio",), mounts=("wrapped",), trace="route", differs=DIFFERS
+)

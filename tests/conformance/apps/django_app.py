@@ -1,0 +1,195 @@
+"""Django: asynchronous and plain views behind its ASGI handler; it has no `install`, and no websockets."""
+
+import io
+
+import django
+from conformance.contract import PLEASE, Framework, LogInFirstError, NotYoursError, Site
+from conformance.views import ABORTS, GatedAdmin, Pages, all_views, stream, stream_midway
+from django.conf import settings
+from django.core.exceptions import PermissionDenied
+from django.core.handlers.asgi import ASGIHandler
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.urls import path
+
+from asgi_login import AuthMiddleware
+
+if not settings.configured:
+    settings.configure(
+        SECRET_KEY="a secret of tests",
+        ALLOWED_HOSTS=["*"],
+        ROOT_URLCONF="",
+        MIDDLEWARE=["conformance.apps.django_app.OwnExceptions"],
+        LOGGING_CONFIG=None,
+        USE_TZ=True,
+    )
+    django.setup(set_prefix=False)
+
+
+class OwnExceptions:
+    """Speaks for the application where a gate has raised what it asked for."""
+
+    async_capable = True
+    sync_capable = False
+
+    def __init__(self, get_response):
+        self.get_response = get_response
+        from asgiref.sync import markcoroutinefunction  # noqa: PLC0415 - Django brings it
+
+        markcoroutinefunction(self)
+
+    async def __call__(self, request):
+        return await self.get_response(request)
+
+    def process_exception(self, request, problem):
+        if isinstance(problem, (LogInFirstError, NotYoursError)):
+            return HttpResponse(PLEASE, status=418 if isinstance(problem, LogInFirstError) else 451)
+        return None
+
+
+def respond(reply):
+    response = HttpResponse(reply.body, status=reply.status)
+    for name, value in reply.text_headers:
+        if name == "set-cookie":
+            response.cookies.load(value)
+        else:
+            response[name] = value
+    return response
+
+
+def handler(view):
+    if view.is_sync:
+
+        def page(request):
+            return respond(view.function(request.scope))
+    else:
+
+        async def page(request):
+            return respond(await view.function(request.scope))
+
+    return view.gate(page)
+
+
+async def streamed(request):
+    return StreamingHttpResponse(stream())
+
+
+async def streamed_midway(request):
+    return StreamingHttpResponse(stream_midway())
+
+
+async def abort(request, status):
+    assert status in ABORTS
+    if status == 404:
+        raise Http404
+    if status == 403:
+        raise PermissionDenied
+    return HttpResponse(b"aborted", status=status)
+
+
+class Urls:
+    """One application's URLs: the settings are the process's, and tests make more than one application."""
+
+    def __init__(self, site):
+        views = (*all_views(site), *Pages(site).admin())
+        self.urlpatterns = [
+            *(path(view.path[1:], handler(view)) for view in views),
+            path("stream", streamed),
+            path("stream-midway", streamed_midway),
+            path("abort/<int:status>", abort),
+        ]
+
+
+class Application(ASGIHandler):
+    """What `get_asgi_application` returns, with URLs of its own."""
+
+    def __init__(self, site):
+        super().__init__()
+        self.urls = Urls(site)
+
+    async def read_body(self, receive):
+        # Django leaves some of its temporary files to the garbage collector, and a test is failed for it.
+        with await super().read_body(receive) as spooled:
+            return io.BytesIO(spooled.read())
+
+    def create_request(self, scope, body_file):
+        request, problem = super().create_request(scope, body_file)
+        if request is not None:
+            request.urlconf = self.urls
+        return request, problem
+
+
+class LowerCase:
+    """Writes the names of headers in lower case, as servers do: Django sends Content-Type and Vary."""
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        async def send_in_lower_case(message):
+            if message["type"] == "http.response.start":
+                message = {**message, "headers": [(name.lower(), value) for name, value in message["headers"]]}
+            await send(message)
+
+        await self.app(scope, receive, send_in_lower_case)
+
+
+def build(site: Site):
+    app = GatedAdmin(Application(site))
+    return LowerCase(app if site.mount == "bare" else AuthMiddleware(app, site.managers, skip=site.skip))
+
+
+DIFFERS = {
+    "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
+        "test_a_manager_that_nobody_knows_is_a_mistake_and_no_refusal",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-write",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /task-group",
+        "test_a_views_own_exception_passes_through headers0-/raises",
+        "test_a_views_own_exception_passes_through headers0-/raises-sync",
+        "test_a_views_own_exception_passes_through headers1-/raises",
+        "test_a_views_own_exception_passes_through headers1-/raises-sync",
+        "test_a_views_own_exception_passes_through headers2-/raises",
+        "test_a_views_own_exception_passes_through headers2-/raises-sync",
+        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails",
+        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails-sync",
+        "test_an_exception_of_its_own_that_nobody_handles_stays_a_500",
+        "test_both_leave_a_failure_alone",
+    ),
+    "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
+        "test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
+        "test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",
+        "test_require_by_hand_is_answered_where_the_error_is_known /require-fresh-answer2",
+    ),
+    "it has no background tasks of a response": (
+        "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers0",
+        "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers1",
+    ),
+    "it refuses the lifespan, and so knows no state of it": (
+        "test_state_that_is_the_one_of_the_lifespan_is_copied_first",
+    ),
+    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+        "test_another_kind_of_scope_passes_untouched",
+    ),
+    "it reads the request itself before any view, and Gate answers before it does": (
+        "test_receive_is_not_called_by_us /admin/page",
+    ),
+    "its 500 comes outside of its except block: a failure after a caught refusal looks like the refusal": (
+        "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
+        "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails-sync",
+    ),
+}
+
+FRAMEWORK = Framework(
+    name="django",
+    build=build,
+    backends=("asyncio",),
+    mounts=("wrapped",),
+    trace="route",
+    differs=DIFFERS,
+    no_websockets="Django's ASGI handler refuses every scope but http",
+)

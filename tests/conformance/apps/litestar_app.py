@@ -1,0 +1,209 @@
+"""Litestar: route handlers with its plugin, or wrapped."""
+
+from dataclasses import replace
+
+from conformance.contract import PLAIN, PLEASE, Framework, LogInFirstError, NotYoursError, Site
+from conformance.views import (
+    ABORTS,
+    EnoughThreads,
+    GatedAdmin,
+    HungUpError,
+    InAnotherTask,
+    Pages,
+    Sockets,
+    all_views,
+    stream,
+    stream_midway,
+)
+from litestar import Litestar, MediaType, Request, Response, WebSocket, get, route, websocket
+from litestar.background_tasks import BackgroundTask
+from litestar.exceptions import HTTPException, WebSocketDisconnect
+from litestar.response import Stream
+from litestar.response.base import ASGIResponse
+
+from asgi_login import AuthMiddleware
+from asgi_login.litestar import LoginPlugin
+
+
+def respond(request, reply):
+    """Make a response with these header lines."""
+    rest = [one for one in reply.text_headers if one[0] != "content-type"]
+    kind = dict(reply.headers).get(b"content-type", b"text/plain").decode()
+    is_head = request.method == "HEAD"
+    return ASGIResponse(
+        body=reply.body, status_code=reply.status, headers=rest, media_type=kind, is_head_response=is_head
+    )
+
+
+def handler(view):
+    if view.is_sync:
+
+        def page(request: Request) -> ASGIResponse:
+            return respond(request, view.function(request.scope))
+    else:
+
+        async def page(request: Request) -> ASGIResponse:
+            return respond(request, await view.function(request.scope))
+
+    options = {"sync_to_thread": True} if view.is_sync else {}
+    return route(view.path, http_method=list(view.methods), name=view.path, **options)(view.gate(page))
+
+
+class Socket:
+    """Litestar's websocket, which raises where the client has gone away."""
+
+    def __init__(self, native):
+        self.scope = native.scope
+        self.native = native
+
+    async def accept(self):
+        await self.native.accept()
+
+    async def receive(self):
+        try:
+            return await self.native.receive_text()
+        except WebSocketDisconnect:
+            raise HungUpError from None
+
+    async def send(self, text):
+        await self.native.send_text(text)
+
+    async def close(self, code):
+        await self.native.close(code)
+
+
+def socket_handler(view):
+    async def talk(socket: WebSocket) -> None:
+        await view.function(Socket(socket))
+
+    return websocket(view.path)(view.gate(talk))
+
+
+@get("/stream")
+async def streamed() -> Stream:
+    return Stream(stream())
+
+
+@get("/stream-midway")
+async def streamed_midway() -> Stream:
+    return Stream(stream_midway())
+
+
+@get("/abort/{status:int}")
+async def abort(request: Request) -> None:
+    status = request.path_params["status"]
+    assert status in ABORTS
+    raise HTTPException(status_code=status, detail="aborted")
+
+
+def answer_own(request: Request, problem: Exception) -> Response:
+    return Response(PLEASE, status_code=418 if isinstance(problem, LogInFirstError) else 451)
+
+
+def build(site: Site):
+    @get("/background")
+    async def background() -> Response:
+        return Response(PLAIN, media_type=MediaType.TEXT, background=BackgroundTask(site.try_gate))
+
+    pages, sockets = Pages(site), Sockets(site)
+    handlers = [
+        *(handler(view) for view in all_views(site)),
+        *(socket_handler(view) for view in sockets.views()),
+        *(handler(replace(view, methods=(*view.methods, "HEAD"))) for view in pages.admin()),
+        *(socket_handler(view) for view in sockets.admin()),
+        streamed,
+        streamed_midway,
+        abort,
+        background,
+    ]
+    is_native = site.mount == "native"
+    plugin = LoginPlugin(site.managers, skip=site.skip, websocket_denial=site.websocket_denial)
+    app = Litestar(
+        handlers,
+        plugins=[plugin] if is_native else [],
+        middleware=[*([InAnotherTask] if site.in_another_task else []), *([GatedAdmin] if is_native else [])],
+        exception_handlers={LogInFirstError: answer_own, NotYoursError: answer_own},
+        openapi_config=None,
+        logging_config=None,
+    )
+    # Its middleware runs where it has a route, so a Gate inside of the plugin must be one of its own.
+    app = EnoughThreads(app if is_native else GatedAdmin(app))
+    return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
+
+
+DIFFERS = {
+    "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-write",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /task-group",
+        "test_a_views_own_exception_passes_through headers0-/raises",
+        "test_a_views_own_exception_passes_through headers0-/raises-sync",
+        "test_a_views_own_exception_passes_through headers1-/raises",
+        "test_a_views_own_exception_passes_through headers1-/raises-sync",
+        "test_a_views_own_exception_passes_through headers2-/raises",
+        "test_a_views_own_exception_passes_through headers2-/raises-sync",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /admin/help-bearer",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /admin/help-cookie",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /admin/page-bearer",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /admin/page-cookie",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /login-bearer",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /login-cookie",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /public-bearer",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /public-cookie",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /public-sync-bearer",
+        "native:test_a_loader_that_breaks_is_the_applications_5xx_and_nobodys_anonymity /public-sync-cookie",
+        "native:test_a_loader_that_breaks_is_not_passed_over_for_the_next_manager",
+        "test_a_manager_that_nobody_knows_is_a_mistake_and_no_refusal",
+        "native:test_a_missing_loader_is_a_mistake_and_no_anonymity",
+        "test_an_exception_of_its_own_that_nobody_handles_stays_a_500",
+        "test_both_leave_a_failure_alone",
+        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails",
+        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails-sync",
+    ),
+    "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
+        "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
+        "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-fresh-answer2",
+        "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",
+        "wrapped:test_it_is_closed_with_4401 headers0-extensions0-/ws/require",
+        "wrapped:test_it_is_closed_with_4401 headers1-extensions1-/ws/require",
+        "wrapped:test_it_is_closed_with_4401 headers2-extensions2-/ws/require",
+        "wrapped:test_it_is_closed_with_4401 headers3-extensions3-/ws/require",
+        "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation bearer-/ws/require",
+        "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation cookie-/ws/require",
+    ),
+    "its middleware runs where it has a route: for any other path its own 404 comes first": (
+        "native:test_a_cookie_credential_adds_vary_and_nothing_else False-/nowhere",
+        "native:test_a_cookie_credential_adds_vary_and_nothing_else True-/nowhere",
+        "native:test_a_path_with_dots_is_not_skipped",
+        "native:test_exempt_paths_are_whole_segments /admin/Help",
+        "native:test_exempt_paths_are_whole_segments /admin/help/../page",
+        "native:test_exempt_paths_are_whole_segments /admin/help/./more",
+    ),
+    "it looks for a host in the headers before any middleware of its own, and a one-shot iterator is used up": (
+        "native:test_headers_may_be_a_one_shot_iterator",
+        "native:test_an_absolute_login_page_is_kept_and_host_is_not_read",
+        "native:test_what_servers_leave_out_may_be_missing",
+    ),
+    "it knows no state of the lifespan": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
+    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+        "test_another_kind_of_scope_passes_untouched",
+    ),
+    "it ends the websocket itself after an exception, and lets no middleware outside see which it was": (
+        "test_its_own_exception_passes_through /ws/catches-and-fails",
+        "test_its_own_exception_passes_through /ws/raises",
+        "test_its_own_exception_passes_through_after_the_accept",
+        "native:test_a_loader_that_breaks_is_nobodys_anonymity bearer",
+        "native:test_a_loader_that_breaks_is_nobodys_anonymity cookie",
+    ),
+    "it asks its exception handlers for HTTP only": ("test_the_applications_exceptions_are_raised_in_place_of_ours",),
+    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+        "wrapped:test_a_websocket_is_refused_in_the_applications_own_words",
+    ),
+}
+
+FRAMEWORK = Framework(name="litestar", build=build, trace="path_template", differs=DIFFERS)

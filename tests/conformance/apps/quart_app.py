@@ -1,0 +1,184 @@
+"""Quart: views without parameters, that reach the request through its own context."""
+
+from conformance.contract import PLAIN, PLEASE, Framework, LogInFirstError, NotYoursError, Site
+from conformance.views import ABORTS, EnoughThreads, GatedAdmin, Pages, Sockets, all_views, stream, stream_midway
+from quart import Quart, Response, abort, has_websocket_context, request, websocket
+
+from asgi_login import AuthMiddleware
+from asgi_login.quart import install
+
+
+def respond(reply):
+    response = Response(reply.body, reply.status)
+    for name, value in reply.text_headers:
+        if name != "set-cookie":
+            response.headers.pop(name, None)
+        response.headers.add(name, value)
+    return response
+
+
+def handler(view):
+    if view.is_sync:
+
+        def page():
+            return respond(view.function(request.scope))
+    else:
+
+        async def page():
+            return respond(await view.function(request.scope))
+
+    return view.gate(page)
+
+
+class Socket:
+    """Quart's websocket of the current context."""
+
+    @property
+    def scope(self):
+        return websocket.scope
+
+    async def accept(self):
+        await websocket.accept()
+
+    async def receive(self):
+        return await websocket.receive()
+
+    async def send(self, text):
+        await websocket.send(text)
+
+    async def close(self, code):
+        await websocket.close(code)
+
+
+def socket_handler(view):
+    async def talk():
+        await view.function(Socket())
+
+    return view.gate(talk)
+
+
+def add_own(app, site):
+    @app.get("/stream")
+    async def streamed():
+        return stream()
+
+    @app.get("/stream-midway")
+    async def streamed_midway():
+        return stream_midway()
+
+    @app.get("/background")
+    async def background():
+        app.add_background_task(site.try_gate)
+        return PLAIN
+
+    @app.get("/abort/<int:status>")
+    async def aborted(status):
+        assert status in ABORTS
+        abort(status)
+
+    @app.errorhandler(LogInFirstError)
+    @app.errorhandler(NotYoursError)
+    async def answer_own(problem):
+        if has_websocket_context():
+            await websocket.close(4999)
+            return None
+        return Response(PLEASE, 418 if isinstance(problem, LogInFirstError) else 451)
+
+
+def build(site: Site):
+    app = Quart(__name__)
+    for view in (*all_views(site), *Pages(site).admin()):
+        app.add_url_rule(view.path, view.path, handler(view), methods=view.methods, provide_automatic_options=False)
+    for view in (*Sockets(site).views(), *Sockets(site).admin()):
+        app.add_websocket(view.path, view.path, socket_handler(view))
+    add_own(app, site)
+    app.asgi_app = EnoughThreads(GatedAdmin(app.asgi_app))
+    if site.mount == "native":
+        install(app, site.managers, skip=site.skip)
+    return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
+
+
+DIFFERS = {
+    "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
+        "test_a_manager_that_nobody_knows_is_a_mistake_and_no_refusal",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-sync",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-write",
+        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /task-group",
+        "test_a_views_own_exception_passes_through headers0-/raises",
+        "test_a_views_own_exception_passes_through headers0-/raises-sync",
+        "test_a_views_own_exception_passes_through headers1-/raises",
+        "test_a_views_own_exception_passes_through headers1-/raises-sync",
+        "test_a_views_own_exception_passes_through headers2-/raises",
+        "test_a_views_own_exception_passes_through headers2-/raises-sync",
+        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails",
+        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails-sync",
+        "test_an_exception_of_its_own_that_nobody_handles_stays_a_500",
+        "test_both_leave_a_failure_alone",
+    ),
+    "it sends a body in two messages; its bytes are the same": (
+        "native:test_the_whole_answer_is_that_of_a_bare_application /login",
+        "native:test_the_whole_answer_is_that_of_a_bare_application /login-sync",
+        "native:test_the_whole_answer_is_that_of_a_bare_application /fresh",
+        "native:test_the_whole_answer_is_that_of_a_bare_application /fresh-sync",
+        "native:test_the_whole_answer_is_that_of_a_bare_application /read",
+        "native:test_the_whole_answer_is_that_of_a_bare_application /read-sync",
+        "native:test_the_whole_answer_is_that_of_a_bare_application /read-write",
+        "native:test_the_whole_answer_is_that_of_a_bare_application /ws/login",
+        "native:test_the_whole_answer_is_that_of_a_bare_application /ws/read",
+        "native:test_the_answer_is_that_of_http_where_the_server_offers_it headers0-/ws/login",
+        "native:test_the_answer_is_that_of_http_where_the_server_offers_it headers0-/ws/read",
+        "native:test_the_answer_is_that_of_http_where_the_server_offers_it headers1-/ws/login",
+        "native:test_the_answer_is_that_of_http_where_the_server_offers_it headers1-/ws/read",
+        "native:test_the_answer_is_that_of_http_where_the_server_offers_it headers2-/ws/login",
+        "native:test_the_answer_is_that_of_http_where_the_server_offers_it headers2-/ws/read",
+        "native:test_the_answer_is_that_of_http_where_the_server_offers_it headers3-/ws/login",
+        "native:test_the_answer_is_that_of_http_where_the_server_offers_it headers3-/ws/read",
+        "native:test_of_nested_middlewares_the_inner_one_decides /ws/login",
+        "native:test_of_nested_middlewares_the_inner_one_decides /ws/read",
+    ),
+    "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
+        "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
+        "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",
+        "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-fresh-answer2",
+        "wrapped:test_it_is_closed_with_4401 headers0-extensions0-/ws/require",
+        "wrapped:test_it_is_closed_with_4401 headers1-extensions1-/ws/require",
+        "wrapped:test_it_is_closed_with_4401 headers2-extensions2-/ws/require",
+        "wrapped:test_it_is_closed_with_4401 headers3-extensions3-/ws/require",
+        "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation bearer-/ws/require",
+        "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation cookie-/ws/require",
+    ),
+    "its background tasks start while the request is still being handled": (
+        "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers0",
+        "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers1",
+    ),
+    "it knows no state of the lifespan": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
+    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+        "test_another_kind_of_scope_passes_untouched",
+    ),
+    "it needs a scheme in the scope": (
+        "test_keys_that_servers_leave_out_may_be_missing",
+        "test_what_servers_leave_out_may_be_missing",
+    ),
+    "it reads the request itself before any view, and Gate answers before it does": (
+        "test_receive_is_not_called_by_us /admin/page",
+    ),
+    "its 500 comes outside of its except block: a failure after a caught refusal looks like the refusal": (
+        "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
+        "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails-sync",
+    ),
+    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+        "test_a_websocket_is_refused_in_the_applications_own_words",
+    ),
+    "it ends the websocket itself after an exception, and lets no middleware outside see which it was": (
+        "test_its_own_exception_passes_through /ws/raises",
+        "test_its_own_exception_passes_through /ws/catches-and-fails",
+        "test_its_own_exception_passes_through_after_the_accept",
+    ),
+}
+
+FRAMEWORK = Framework(name="quart", build=build, backends=("asyncio",), trace="route", differs=DIFFERS)

@@ -1,0 +1,76 @@
+"""Which behaviour holds where: docs/reference/conformance.md, as the suite finds it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+FILE = Path(__file__).parents[2] / "docs" / "reference" / "conformance.md"
+
+INTRODUCTION = """# What holds in which framework
+
+The conformance suite drives every framework with the same requests and expects the same answers. This page is
+written by it (`python -m pytest tests/conformance --write-matrix`), and a test fails where page and suite differ.
+
+*native* is the framework's own `install` or plugin, *wrapped* is `AuthMiddleware(app, manager)` from outside. `yes`
+means that every case of the behaviour holds. A number means that it does not, or not in every case (`partly`), for
+the reason below the tables; the suite checks that it is really so.
+"""
+
+
+@dataclass
+class Found:
+    """What was collected: a strict suite passes only if it is so."""
+
+    cells: dict[tuple[str, str], dict[tuple[str, str], list[tuple[str, ...]]]] = field(default_factory=dict)
+    patterns: set[tuple[str, str]] = field(default_factory=set)
+    modules: set[str] = field(default_factory=set)
+
+    def add(self, item, framework, mount, *reasons):
+        behaviour = (_heading(item), _words(item.originalname.removeprefix("test_")))
+        self.cells.setdefault(behaviour, {}).setdefault((framework.name, mount), []).append(reasons)
+
+
+FOUND = pytest.StashKey[Found]()
+
+
+def _words(name):
+    return name.replace("_", " ").capitalize()
+
+
+def _heading(item):
+    spaced = "".join(f" {one.lower()}" if one.isupper() else one for one in item.cls.__name__.removeprefix("Test"))
+    kind = {"test_conformance": "HTTP", "test_conformance_websocket": "WebSocket"}.get(item.path.stem, "Sessions")
+    return f"{kind}: {spaced.strip()}"
+
+
+def render(found, frameworks):
+    """Return the page."""
+    columns = [(framework.name, mount) for framework in frameworks for mount in framework.mounts]
+    notes = {}
+    lines = [INTRODUCTION]
+    title = None
+    for (heading, behaviour), cells in found.cells.items():
+        if heading != title:
+            title = heading
+            lines += ["", f"## {title}", "", f"| behaviour | {' | '.join(_title(*one) for one in columns)} |"]
+            lines.append(f"|---|{'---|' * len(columns)}")
+        marks = [_mark(cells.get(column, []), notes) for column in columns]
+        lines.append(f"| {behaviour} | {' | '.join(marks)} |")
+    lines += ["", "## Reasons", ""]
+    lines += [f"{number}. {reason}." for reason, number in notes.items()]
+    return "\n".join(lines).replace("\n\n\n", "\n\n") + "\n"
+
+
+def _title(framework, mount):
+    return f"{framework} {mount}"
+
+
+def _mark(cases, notes):
+    reasons = dict.fromkeys(reason for case in cases for reason in case)
+    if not cases:
+        return "-"
+    if not reasons:
+        return "yes"
+    numbers = ", ".join(str(notes.setdefault(reason, len(notes) + 1)) for reason in reasons)
+    return f"no {numbers}" if all(cases) else f"partly {numbers}"

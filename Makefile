@@ -12,6 +12,8 @@ PYRIGHT := $(BIN)/pyright --pythonpath $(BIN)/python
 # --inexact: uv itself may live in the environment that it fills.
 SYNC := $(UV) sync --quiet --frozen --inexact
 
+COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-all test-lowest lint format bench clean
 
@@ -27,9 +29,16 @@ demo: $(VENV)/pyvenv.cfg  ## Serve the demo on http://127.0.0.1:8000 (PORT= for 
 	@$(SYNC) --group demo
 	@$(BIN)/python -m demo --port $(PORT)
 
+# In two processes side by side, because the conformance suite is half of it.
 test: $(VENV)/pyvenv.cfg  ## Run the tests and measure their coverage
 	@$(SYNC) --group test
-	$(BIN)/coverage run -m pytest -q
+	@rm -f .coverage .coverage.*
+	@$(COVERED) tests/conformance > .coverage.conformance.log 2>&1 & conformance=$$!; \
+	$(COVERED) --ignore tests/conformance; rest=$$?; \
+	wait $$conformance; first=$$?; \
+	tail -n 25 .coverage.conformance.log; rm -f .coverage.conformance.log; \
+	test $$first -eq 0 && test $$rest -eq 0
+	@$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report
 
 test-all: $(VENV)/pyvenv.cfg  ## Run the tests on every supported Python (VERSIONS= for some)

@@ -102,8 +102,8 @@ def test_importing_it_starts_nothing_and_says_nothing():
 @pytest.mark.parametrize(
     ("module", "missing", "sentence"),
     [
-        ("starlette", "starlette", r"asgi_login\.starlette needs Starlette 0\.40 or later: pip install starlette"),
-        ("fastapi", "fastapi", r"asgi_login\.fastapi needs FastAPI 0\.115 or later: pip install fastapi"),
+        ("starlette", "starlette", r"asgi_login\.starlette needs Starlette 0\.46 or later: pip install starlette"),
+        ("fastapi", "fastapi", r"asgi_login\.fastapi needs FastAPI 0\.124 or later: pip install fastapi"),
     ],
 )
 def test_an_adapter_without_its_framework_says_what_to_install(module, missing, sentence):

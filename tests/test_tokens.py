@@ -869,8 +869,8 @@ class TestIssue:
 
     def test_a_lifetime_that_ends_within_the_second_makes_no_dead_token(self):
         manager = make_manager(clock=Clock(NOW + 0.1))
-        with pytest.raises(ValueError, match="would be refused: exp"):
-            manager.create_access_token(data={"sub": "ada"}, expires=timedelta(milliseconds=10))
+        token = manager.create_access_token(data={"sub": "ada"}, expires=timedelta(milliseconds=10))
+        accepted(token, manager)
 
     @pytest.mark.parametrize("sub", [..., None, "", 7, True, b"ada", ["ada"], {"id": 1}, "a" * 256, "a\nb", "\ud800"])
     def test_a_sub_is_a_str_that_names_the_user(self, sub):

@@ -44,7 +44,8 @@ test: $(VENV)/pyvenv.cfg  ## Run the tests and measure their coverage
 test-all: $(VENV)/pyvenv.cfg  ## Run the tests on every supported Python (VERSIONS= for some)
 	@for version in $(VERSIONS); do \
 		echo "Python $$version"; \
-		UV_PROJECT_ENVIRONMENT=.venv-$$version $(UV) sync --quiet --frozen --python $$version --group test || exit 1; \
+		python=$$(ls -d $$HOME/.pyenv/versions/$$version.*/bin/python 2>/dev/null | tail -n 1); \
+		UV_PROJECT_ENVIRONMENT=.venv-$$version $(UV) sync --quiet --frozen --python $${python:-$$version} --group test || exit 1; \
 		.venv-$$version/bin/python -m pytest -q || exit 1; \
 	done
 

@@ -50,7 +50,7 @@ test-all: $(VENV)/pyvenv.cfg  ## Run the tests on every supported Python (VERSIO
 	done
 
 # The lowest releases that the adapters say they are tested with; the newest are those of uv.lock.
-LOWEST := starlette==0.46.0 fastapi==0.124.0 quart==0.20.0 litestar==2.17.0 django==5.2 "anyio<4.13"
+LOWEST := starlette==0.46.0 fastapi==0.124.0 quart==0.20.0 litestar==2.24.0 django==5.2 "anyio<4.13"
 
 test-lowest: $(VENV)/pyvenv.cfg  ## Run the frameworks' tests on the lowest supported releases
 	UV_PROJECT_ENVIRONMENT=.venv-lowest $(UV) sync --quiet --frozen --group test

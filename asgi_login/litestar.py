@@ -1,6 +1,6 @@
 """Litestar: a plugin that adds the middleware, the answers to AuthError and the entries in OpenAPI; and guards.
 
-Tested with Litestar 2.17 and later.
+Tested with Litestar 2.24 and later.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -30,7 +30,7 @@ try:
     from litestar.plugins import InitPlugin, ReceiveRoutePlugin
     from litestar.routes import BaseRoute, HTTPRoute
 except ImportError as _missing:
-    raise ImportError("asgi_login.litestar needs Litestar 2.17 or later: pip install litestar") from _missing
+    raise ImportError("asgi_login.litestar needs Litestar 2.24 or later: pip install litestar") from _missing
 
 
 class LoginPlugin(InitPlugin, ReceiveRoutePlugin):

@@ -103,7 +103,8 @@ KINDS = [
     Kind("uvicorn-httptools-wsproto", uvicorn("httptools", "wsproto"), ("uvicorn", "httptools", "wsproto")),
     Kind("uvicorn-unix", uvicorn("h11", "websockets-sansio"), ("uvicorn", "h11", "websockets"), unix=True),
     Kind("hypercorn", hypercorn("asyncio"), ("hypercorn", "h2"), http2=True),
-    Kind("hypercorn-trio", hypercorn("trio"), ("hypercorn", "h2", "trio"), http2=True),
+    # Over HTTP/2 its trio worker ends with a KeyError where a body comes in after the answer; asyncio's lives on.
+    Kind("hypercorn-trio", hypercorn("trio"), ("hypercorn", "trio")),
     Kind("hypercorn-tls", hypercorn("asyncio"), ("hypercorn", "h2"), http2=True, tls=True, lacks=HYPERCORN_TLS_LACKS),
     Kind("hypercorn-unix", hypercorn("asyncio"), ("hypercorn",), unix=True),
     Kind("granian", granian, ("granian", "h2"), http2=True, lacks=GRANIAN_LACKS),

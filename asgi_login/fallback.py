@@ -62,9 +62,7 @@ class HTTPFallback:
         if self._replaced and _comes_from_refusal(problem):
             return
         error = _auth_error_in(problem)
-        if error is None:
-            raise problem
-        if self._started:
+        if error is None or self._started:
             raise problem
         await self._answer(error)
 

@@ -276,9 +276,7 @@ class LoginManager(Generic[UserT]):
         Raises:
             ValueError: It has none.
         """
-        if self._config.session_cookie is not None:
-            return self._config.session_cookie
-        raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
+        return sessions_room.cookie_of(self._config)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, transports={list(self._config.transports)!r})"

@@ -1,7 +1,7 @@
 """Remember-me: a cookie of its own that brings a login back after its session has ended, never as a fresh one."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from asgi_login import sessions
 from asgi_login._asgi import Scope
@@ -9,7 +9,7 @@ from asgi_login.claims import Verified, check_scope_names, is_text
 from asgi_login.config import Config
 from asgi_login.sessions import Cookies
 from asgi_login.tokens import REMEMBER
-from asgi_login.transports import CookieTooLongError
+from asgi_login.transports import CookieTooLongError, CookieTransport
 
 _REMEMBER_ONLY = frozenset({REMEMBER})
 
@@ -77,9 +77,8 @@ def log_out(config: Config) -> Cookies:
 
 
 def _cookie(config: Config, claims: dict[str, object]) -> Cookies:
-    transport = config.remember_cookie
-    if transport is None:
-        raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
+    # Whoever has sessions and a cookie has this one, and without these no session was made before.
+    transport = cast("CookieTransport", config.remember_cookie)
     now, lifetime = config.clock(), sessions.settings_of(config).remember_for.total_seconds()
     exp = int(now + lifetime)
     token = config.tokens.seal(REMEMBER, {**claims, "exp": exp}, now=now)

@@ -139,7 +139,7 @@ def confirm(config: Config, scope: Scope, token: Verified | None, user: Any) -> 
 def end(config: Config) -> Cookies:
     """Return what deletes the session in the browser: in every cookie of the manager's, it may be in any."""
     settings_of(config)
-    _cookie(config)
+    cookie_of(config)
     cookies = [transport for transport in config.transports if isinstance(transport, CookieTransport)]
     return {cookie.cookie_name: cookie.delete_cookie_header() for cookie in cookies}
 
@@ -167,7 +167,7 @@ def settings_of(config: Config) -> Sessions:
 
 
 def _seal(config: Config, claims: Mapping[str, object], key: Key) -> tuple[Verified, Cookies]:
-    now, transport = config.clock(), _cookie(config)
+    now, transport = config.clock(), cookie_of(config)
     exp = _expiry(settings_of(config), cast("float", claims["auth_time"]), now)
     token = config.tokens.seal(SESSION, {**claims, "exp": exp}, now=now, key=key)
     header = transport.set_cookie_header(token, expires_in=exp - now)
@@ -184,7 +184,12 @@ def _expiry(settings: Sessions, auth_time: float | None, now: float) -> int:
     return int(min(now + settings.idle.total_seconds(), (auth_time or 0) + settings.lifetime.total_seconds()))
 
 
-def _cookie(config: Config) -> CookieTransport:
+def cookie_of(config: Config) -> CookieTransport:
+    """Return the first cookie of a manager, the one that is written.
+
+    Raises:
+        ValueError: It has none.
+    """
     if config.session_cookie is None:
         raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
     return config.session_cookie

@@ -87,6 +87,7 @@ class Tokens:
         if known is None:
             known = self._verify(token, kinds)
             self._cache.put(token, known)
+            return known
         if known.kind not in kinds:
             raise InvalidToken(f"typ: a {known.kind} does not belong here")
         try:

@@ -1,7 +1,8 @@
 """The ASGI scope: its types, and the only place that reads a header or a cookie out of one."""
 
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping, Sequence
-from typing import Any, TypeAlias
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from types import MappingProxyType
+from typing import Any, Final, TypeAlias
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -10,6 +11,11 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 # Every framework annotates the three with types of its own; structurally they are all this.
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
+# The values of every Authorization line of a request, and those of every Cookie line.
+CredentialLines: TypeAlias = tuple[list[bytes], list[bytes]]
+# The header pairs that set or delete cookies, by the cookie's name.
+Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
+NO_COOKIES: Final[Cookies] = MappingProxyType({})
 
 # Bounds on what one client may make us look at. Go stopped at 3,000 cookies after CVE-2025-58186.
 MAX_COOKIE_LINES_BYTES = 16_384
@@ -36,23 +42,31 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
     return [value for key, value in headers_of(scope) if len(key) == length and key.lower() == name]
 
 
-def has_credential_header(scope: Scope) -> bool:
-    """Tell whether there is an Authorization or Cookie line at all, in one pass: most anonymous requests have none."""
-    for key, _ in headers_of(scope):
-        length = len(key)
-        if (length == 6 and key.lower() == b"cookie") or (length == 13 and key.lower() == b"authorization"):  # noqa: PLR2004
-            return True
-    return False
-
-
 def header(scope: Scope, name: bytes) -> bytes | None:
     """Return the value of a header that is sent at most once, or None; of several, the first."""
-    values = header_values(scope, name)
-    return values[0] if values else None
+    length = len(name)
+    for key, value in headers_of(scope):
+        if len(key) == length and key.lower() == name:
+            return value
+    return None
 
 
-def cookie(scope: Scope, name: bytes) -> bytes | None:
-    """Return the value of the cookie called exactly `name`, or None.
+def credential_lines(scope: Scope) -> CredentialLines | None:
+    """Return the values of the Authorization and of the Cookie lines, read in one pass; None if there are neither."""
+    found: CredentialLines | None = None
+    for key, value in headers_of(scope):
+        length = len(key)
+        if length == 13 and key.lower() == b"authorization":  # noqa: PLR2004
+            found = found or ([], [])
+            found[0].append(value)
+        elif length == 6 and key.lower() == b"cookie":  # noqa: PLR2004
+            found = found or ([], [])
+            found[1].append(value)
+    return found
+
+
+def cookie(lines: Sequence[bytes], name: bytes) -> bytes | None:
+    """Return the value of the cookie called exactly `name` in the values of Cookie lines, or None.
 
     The Cookie lines are one list (RFC 6265bis), split at every `;`, also inside quotes: a parser
     that honours quotes or `$Version` lets a neighbour swallow our cookie ("cookie sandwich"). Nothing is
@@ -60,12 +74,13 @@ def cookie(scope: Scope, name: bytes) -> bytes | None:
     sub-domain has planted, and taking the one that verifies would log the victim in as somebody else.
     """
     found: bytes | None = None
-    size = pairs = 0
-    for line in header_values(scope, b"cookie"):
-        size += len(line)
-        pairs += line.count(b";") + 1
-        if size > MAX_COOKIE_LINES_BYTES or pairs > MAX_COOKIE_PAIRS:
-            return None
+    size = sum(map(len, lines))
+    # A pair has a byte at least, so that few bytes need not be counted.
+    if size > MAX_COOKIE_PAIRS and (
+        size > MAX_COOKIE_LINES_BYTES or sum(line.count(b";") + 1 for line in lines) > MAX_COOKIE_PAIRS
+    ):
+        return None
+    for line in lines:
         if name not in line:
             continue
         for pair in line.split(b";"):

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, NamedTuple, TypeAlias, cast
+from typing import Final, TypeAlias, cast
 
 Claims: TypeAlias = Mapping[str, object]
 """The claims of a verified token: read-only at every depth."""
@@ -38,25 +39,64 @@ class InvalidClaims(ValueError):
         self.expired = expired
 
 
-class Verified(NamedTuple):
-    """A token that holds, and what was read out of it.
+class Verified:
+    """A token that holds, and what was read out of it; nobody changes it, but for `memo`.
 
     Attributes:
         kind: Its `typ` as we write it.
         kid: The key that signed it.
+        sub: Whom it is about.
         claims: All of them, read-only.
         scopes: The OAuth scopes.
         exp, nbf, iat, auth_time: In seconds since the epoch.
+        valid_from, valid_until: Between these times, leeway included, the claims above hold.
+        memo: What a room above has worked out about this token and need not work out again.
     """
 
-    kind: str
-    kid: str
-    claims: Claims
-    scopes: frozenset[str]
-    exp: float
-    nbf: float | None
-    iat: float | None
-    auth_time: float | None
+    __slots__ = (
+        "auth_time",
+        "claims",
+        "exp",
+        "iat",
+        "kid",
+        "kind",
+        "memo",
+        "nbf",
+        "scopes",
+        "sub",
+        "valid_from",
+        "valid_until",
+    )
+
+    def __init__(  # noqa: PLR0917 - of the one call that is made, in check()
+        self,
+        kind: str,
+        kid: str,
+        claims: Claims,
+        scopes: frozenset[str],
+        exp: float,
+        nbf: float | None = None,
+        iat: float | None = None,
+        auth_time: float | None = None,
+        *,
+        leeway: float = 0,
+    ) -> None:
+        self.kind = kind
+        self.kid = kid
+        self.sub: str = cast("str", claims["sub"])
+        self.claims = claims
+        self.scopes = scopes
+        self.exp = exp
+        self.nbf = nbf
+        self.iat = iat
+        self.auth_time = auth_time
+        self.valid_from: float = max(nbf or 0, iat or 0, auth_time or 0) - leeway
+        self.valid_until: float = exp + leeway
+        self.memo: object = None
+
+    def __repr__(self) -> str:
+        # Claims end up in no log.
+        return f"<Verified {self.kind} kid={self.kid!r}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,25 +142,10 @@ class ClaimRules:
             _numeric_date(claims, "nbf") if "nbf" in claims else None,
             _numeric_date(claims, "iat") if "iat" in claims else None,
             _numeric_date(claims, "auth_time") if "auth_time" in claims else None,
+            leeway=self.leeway,
         )
-        self.check_times(verified, now)
+        check_times(verified, now)
         return verified
-
-    def check_times(self, verified: Verified, now: float) -> None:
-        """Check again what changes with the clock.
-
-        Raises:
-            InvalidClaims: The token is not valid yet, or no longer.
-        """
-        latest = now + self.leeway
-        if verified.nbf is not None and verified.nbf > latest:
-            raise InvalidClaims("nbf: not valid yet")
-        if verified.iat is not None and verified.iat > latest:
-            raise InvalidClaims("iat: in the future")
-        if verified.auth_time is not None and verified.auth_time > latest:
-            raise InvalidClaims("auth_time: in the future")
-        if verified.exp <= now - self.leeway:
-            raise InvalidClaims("exp: expired", expired=True)
 
     def _check_audience(self, claims: Claims) -> None:
         value = claims.get("aud")
@@ -130,6 +155,23 @@ class ClaimRules:
         # RFC 7519 §4.1.3: whoever is not identified in the claim must refuse the token.
         if not self.any_audience and self.audience not in audiences:
             raise InvalidClaims("aud: another audience")
+
+
+def check_times(verified: Verified, now: float) -> None:
+    """Check again what changes with the clock.
+
+    Raises:
+        InvalidClaims: The token is not valid yet, or no longer.
+    """
+    if now < verified.valid_from:
+        starts = {
+            "nbf: not valid yet": verified.nbf,
+            "iat: in the future": verified.iat,
+            "auth_time: in the future": verified.auth_time,
+        }
+        raise InvalidClaims(max(starts, key=lambda reason: starts[reason] or 0))
+    if now >= verified.valid_until:
+        raise InvalidClaims("exp: expired", expired=True)
 
 
 def is_text(value: object) -> bool:
@@ -158,11 +200,11 @@ def _scopes(claims: Claims) -> frozenset[str]:
     """Return the granted scopes: `scope` (RFC 8693 §4.2) or fastapi-login's `scopes`, never both."""
     if "scope" in claims:
         value = claims["scope"]
-        if type(value) is not str or _SCOPES.fullmatch(value) is None:
-            raise InvalidClaims("scope: not scope tokens separated by single spaces")
+        if type(value) is not str:
+            raise InvalidClaims("scope: not a string")
         if "scopes" in claims:
             raise InvalidClaims("scope and scopes in one token")
-        return frozenset(value.split(" ")) if value else frozenset()
+        return _split(value)
     if "scopes" not in claims:
         return frozenset()
     value = claims["scopes"]
@@ -172,6 +214,14 @@ def _scopes(claims: Claims) -> frozenset[str]:
     if not all(type(scope) is str and _SCOPE.fullmatch(scope) for scope in scopes):
         raise InvalidClaims("scopes: not a list of scope tokens")
     return frozenset(cast("tuple[str, ...]", scopes))
+
+
+# Tokens are many, the sets of scopes that an issuer grants are few.
+@lru_cache(maxsize=256)
+def _split(scope: str) -> frozenset[str]:
+    if _SCOPES.fullmatch(scope) is None:
+        raise InvalidClaims("scope: not scope tokens separated by single spaces")
+    return frozenset(scope.split(" ")) if scope else frozenset()
 
 
 def check_scope_names(argument: str, scopes: Iterable[str]) -> tuple[str, ...]:

@@ -22,34 +22,33 @@ _log = logging.getLogger("asgi_login")
 class HTTPFallback:
     """Watches one HTTP response."""
 
-    __slots__ = ("_outside", "_record", "_replaced", "_scope", "_send", "_started", "receive")
+    __slots__ = ("_outside", "_record", "_replaced", "_scope", "_send")
 
-    def __init__(self, scope: Scope, receive: Receive, send: Send, record: Record) -> None:
-        self.receive: Receive = receive
+    def __init__(self, scope: Scope, send: Send, record: Record) -> None:
         self._scope = scope
         self._send = send
         self._record = record
-        self._started = False
         self._replaced = False
         self._outside = sys.exception()
 
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, or put a refusal's answer in place of a 5xx."""
+        # No coroutine of our own around the server's: this runs for every chunk of every response.
         if self._replaced:
             # The rest of the 5xx whose place our answer has taken.
             return _nothing()
+        record = self._record
         if message["type"] == "http.response.start":
-            refusal = self._record.refusal
+            refusal = record.refusal
             if refusal is not None:
-                self._record.refusal = None
+                record.refusal = None
                 # Below 500 the application's own handler has spoken.
                 if message["status"] >= 500 and not _is_another_failure(self._outside):  # noqa: PLR2004
                     return self._answer(refusal)
-            self._started = True
-            message = _dressed(message, self._record)
-        elif message["type"] == "http.response.body" and not message.get("more_body", False):
+            return self._send(_dressed(message, record))
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
             # What runs after this is a background task: no gate can keep anybody out any more.
-            self._record.close()
+            record.close()
         return self._send(message)
 
     async def settle(self, problem: Exception) -> None:
@@ -62,7 +61,7 @@ class HTTPFallback:
         if self._replaced and _comes_from_refusal(problem):
             return
         error = _auth_error_in(problem)
-        if error is None or self._started:
+        if error is None or self._record.has_started:
             raise problem
         await self._answer(error)
 
@@ -233,12 +232,13 @@ def _log_refusal(error: AuthError) -> None:
 def _dressed(message: Message, record: Record) -> Message:
     """Return the start of a response with our cookies, and with what caches must know."""
     record.has_started = True
-    if not record.cookies and not record.auth.is_ambient:
+    is_ambient = record.auth.is_ambient
+    if not is_ambient and not record.cookies:
         return message
     headers: Headers = list(message.get("headers", ()))
-    if record.auth.is_ambient:
+    if is_ambient:
         add_vary(headers, b"Cookie")
-    set_cookies(headers, record.cookies, record.auth.cookies)
+    set_cookies(headers, record.cookies, record.renewed)
     return {**message, "headers": headers}
 
 

@@ -156,7 +156,10 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
             return cast("Auth[UserT]", found)
         known = cast("dict[object, Auth[UserT]]", connection.scope.setdefault("asgi_login.dependencies", {}))
         if self not in known:
-            known[self] = await self._authenticator.authenticate(connection.scope)
+            scope = connection.scope
+            lines = self._authenticator.credentials(scope)
+            anonymous = self._authenticator.anonymous
+            known[self] = anonymous if lines is None else (await self._authenticator.authenticate(scope, lines))[0]
         return known[self]
 
     def attach_middleware(self, app: FastAPI) -> None:

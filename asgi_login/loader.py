@@ -3,7 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Generic, TypeVar, cast
+from typing import Generic, NoReturn, TypeVar, cast
 
 import anyio.to_thread
 from anyio import CapacityLimiter
@@ -23,11 +23,12 @@ _MAX_THREADS = 40
 class UserLoader(Generic[UserT]):
     """Holds the loader, which is registered after the manager is made, and calls it."""
 
-    __slots__ = ("_call", "_is_async", "_limiter", "_wants_claims", "_wants_scope")
+    __slots__ = ("_call", "_limiter", "_plain_type")
 
     def __init__(self) -> None:
-        self._call: Callable[..., object] | None = None
+        self._call: Callable[[str, Scope, Claims], Awaitable[object]] = _no_loader
         self._limiter = RunVar[CapacityLimiter]("asgi_login_user_loader")
+        self._plain_type: type = type(None)
 
     def register(self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Decide once how `function` is called: with `sub`, then `args` and `kwargs`, then `scope` or `claims`.
@@ -41,12 +42,9 @@ class UserLoader(Generic[UserT]):
             # What it returns is a generator, which is not None: everybody would be logged in as that.
             raise TypeError("a user loader returns the user: it cannot be a generator, use return in place of yield")
         extras = _check_call(function, args, kwargs)
-        self._call = function
-        if args or kwargs:
-            self._call = _with_arguments(function, args, kwargs)
-        self._wants_scope = "scope" in extras
-        self._wants_claims = "claims" in extras
-        self._is_async = is_async_callable(function)
+        call = _adapted(function, args, kwargs, extras)
+        is_async = is_async_callable(function)
+        self._call = cast("Callable[..., Awaitable[object]]", call) if is_async else partial(self._in_thread, call)
 
     async def load(self, sub: str, scope: Scope, claims: Claims) -> UserT | None:
         """Return the user, or None if there is no such user.
@@ -56,33 +54,40 @@ class UserLoader(Generic[UserT]):
         Raises:
             RuntimeError: No loader is registered.
         """
-        if self._call is None:
-            raise RuntimeError("no user loader is registered: decorate a function with @manager.user_loader")
-        call = self._call
-        if self._wants_scope:
-            call = partial(call, scope=scope)
-        if self._wants_claims:
-            call = partial(call, claims=claims)
-        user = call(sub) if self._is_async else await self._in_thread(call, sub)
-        if inspect.isawaitable(user):
-            user = await cast("Awaitable[object]", user)
+        user = await self._call(sub, scope, claims)
+        # Users are of one type, which need not be looked at each time: that costs as much as all the rest here.
+        if type(user) is not self._plain_type:
+            while inspect.isawaitable(user):
+                user = await cast("Awaitable[object]", user)
+            self._plain_type = type(user)
         return cast("UserT | None", user)
 
-    async def _in_thread(self, call: Callable[..., object], sub: str) -> object:
+    async def _in_thread(
+        self, call: Callable[[str, Scope, Claims], object], sub: str, scope: Scope, claims: Claims
+    ) -> object:
         # An event loop of its own has a limiter of its own.
         limiter = self._limiter.get(None)
         if limiter is None:
             limiter = CapacityLimiter(_MAX_THREADS)
             self._limiter.set(limiter)
         # In a list, because trio refuses a thread that returns a coroutine.
-        return (await anyio.to_thread.run_sync(lambda: [call(sub)], limiter=limiter))[0]
+        return (await anyio.to_thread.run_sync(lambda: [call(sub, scope, claims)], limiter=limiter))[0]
 
 
-def _with_arguments(
-    function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
-) -> Callable[..., object]:
-    def call(sub: str, **extras: object) -> object:
-        return function(sub, *args, **kwargs, **extras)
+def _no_loader(_sub: str, _scope: Scope, _claims: Claims) -> NoReturn:
+    raise RuntimeError("no user loader is registered: decorate a function with @manager.user_loader")
+
+
+def _adapted(
+    function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object], extras: set[str]
+) -> Callable[[str, Scope, Claims], object]:
+    """Return `function` with its arguments in place, taking from us what it wants."""
+    if not (args or kwargs or extras):
+        return lambda sub, _scope, _claims: function(sub)
+
+    def call(sub: str, scope: Scope, claims: Claims) -> object:
+        given = {"scope": scope, "claims": claims}
+        return function(sub, *args, **kwargs, **{name: given[name] for name in extras})
 
     return call
 

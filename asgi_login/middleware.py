@@ -11,7 +11,6 @@ from asgi_login.errors import CrossOriginRequest
 from asgi_login.fallback import HTTPFallback, WebSocketFallback
 from asgi_login.record import RECORD, Record
 from asgi_login.responses import answer
-from asgi_login.state import AnyAuth
 
 
 class AuthMiddleware:
@@ -61,24 +60,26 @@ class AuthMiddleware:
                 self._lifespan_state = scope.get("state")
             await self.app(scope, receive, send)
             return
-        if (self._skip and under(scope, self._skip)) or self._authenticator.sees_no_credential(scope):
-            auth: AnyAuth = self._authenticator.anonymous
+        skipped = self._skip and under(scope, self._skip)
+        credentials = None if skipped else self._authenticator.credentials(scope)
+        if credentials is None:
+            record = Record(self._authenticator.anonymous)
         else:
-            auth = await self._authenticator.authenticate(scope)
-        record = Record(auth)
+            record = Record(*await self._authenticator.authenticate(scope, credentials))
         self._publish(scope, record)
         if scope["type"] == "http":
-            fallback: HTTPFallback | WebSocketFallback = HTTPFallback(scope, receive, send, record)
+            fallback: HTTPFallback | WebSocketFallback = HTTPFallback(scope, send, record)
         else:
             fallback = WebSocketFallback(scope, receive, send, record, deny=self._deny_websocket)
+            receive = fallback.receive
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
         token = RECORD.set(record)
         try:
-            if isinstance(auth.error, CrossOriginRequest):
-                await answer(auth.error, scope, fallback.send)
+            if isinstance(record.auth.error, CrossOriginRequest):
+                await answer(record.auth.error, scope, fallback.send)
             else:
-                await self.app(scope, fallback.receive, fallback.send)
+                await self.app(scope, receive, fallback.send)
         except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
             await fallback.settle(problem)
         finally:
@@ -93,9 +94,7 @@ class AuthMiddleware:
         elif state is self._lifespan_state:
             # The server handed out the state of all requests; one of them must not write into it.
             state = scope["state"] = dict(state)
-        state["user"] = record.auth.user
-        state["scopes"] = record.auth.scopes
-        state["auth"] = record.auth
+        record.auth.publish(state)
         scope["asgi_login"] = record
 
 

@@ -1,10 +1,9 @@
 """The record of a request: what gates, middleware and managers tell each other about it."""
 
-from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Final
 
-from asgi_login._asgi import Scope
+from asgi_login._asgi import NO_COOKIES, Cookies, Scope
 from asgi_login.config import Config
 from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest
@@ -16,18 +15,20 @@ class Record:
 
     Attributes:
         auth: The outcome of the request.
+        renewed: The header pairs that the session itself has to write back, by the cookie's name.
+        cookies: Those of a login or logout in this request.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
-        cookies: The header pairs of a login or logout in this request, by the cookie's name.
         has_started: Whether the response is on its way, so that it can carry no more cookies.
         is_open: False once the response is done: a background task may still hold the context.
     """
 
-    __slots__ = ("auth", "cookies", "has_started", "is_open", "refusal")
+    __slots__ = ("auth", "cookies", "has_started", "is_open", "refusal", "renewed")
 
-    def __init__(self, auth: AnyAuth) -> None:
+    def __init__(self, auth: AnyAuth, renewed: Cookies = NO_COOKIES) -> None:
         self.auth: AnyAuth = auth
+        self.renewed: Cookies = renewed
+        self.cookies: Cookies = NO_COOKIES
         self.refusal: AuthError | None = None
-        self.cookies: Mapping[str, tuple[bytes, bytes]] = {}
         self.has_started: bool = False
         self.is_open: bool = True
 

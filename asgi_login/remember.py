@@ -4,17 +4,16 @@ from collections.abc import Iterable
 from typing import Any, cast
 
 from asgi_login import sessions
-from asgi_login._asgi import Scope
+from asgi_login._asgi import NO_COOKIES, Cookies, CredentialLines, Scope
 from asgi_login.claims import Verified, check_scope_names, is_text
 from asgi_login.config import Config
-from asgi_login.sessions import Cookies
 from asgi_login.tokens import REMEMBER
 from asgi_login.transports import CookieTooLongError, CookieTransport
 
 _REMEMBER_ONLY = frozenset({REMEMBER})
 
 
-def find(config: Config, scope: Scope) -> Verified | None:
+def find(config: Config, lines: CredentialLines) -> Verified | None:
     """Return the remember token of a request, or None if it carries none, or this manager can use none.
 
     Raises:
@@ -22,20 +21,20 @@ def find(config: Config, scope: Scope) -> Verified | None:
     """
     if config.remember_cookie is None or not config.tokens.keys.signing.can_sign:
         return None
-    token = config.remember_cookie.extract(scope)
+    token = config.remember_cookie.read(lines[1])
     return config.tokens.verify(token, _REMEMBER_ONLY) if token else None
 
 
-def restore(config: Config, scope: Scope, finding: sessions.Finding, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401 - the application's user
+def restore(config: Config, scope: Scope, token: Verified, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401 - the application's user
     """Return a new session, whose lifetime starts now and for which nobody has typed a password, and both cookies."""
-    kept = {**sessions.kept_claims(finding.token), "sid": config.tokens.random_id()}
+    kept = {**sessions.kept_claims(token), "sid": config.tokens.random_id()}
     claims = {**kept, "auth_time": int(config.clock()), "fresh": False, "permanent": True}
     try:
         session, cookies = sessions.start(config, scope, claims, user)
         return session, {**cookies, **_cookie(config, {**kept, **sessions.stamp_claim(config, user)})}
     except CookieTooLongError as problem:
         sessions.log.warning("a login cannot be restored for longer than a request: %s", problem)
-        return finding.token, {}
+        return token, NO_COOKIES
 
 
 def log_in(

@@ -2,11 +2,10 @@
 
 import json
 import re
-from collections.abc import Mapping
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from asgi_login._asgi import Headers, Message, Scope, Send, header, header_values
+from asgi_login._asgi import Cookies, Headers, Message, Scope, Send, header, header_values
 from asgi_login.errors import AuthError, CrossOriginRequest
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
@@ -87,9 +86,7 @@ def add_vary(headers: Headers, name: bytes) -> None:
 _CACHE_CONTROLS: Final = frozenset({b"cache-control", b"cdn-cache-control", b"surrogate-control"})
 
 
-def set_cookies(
-    headers: Headers, chosen: Mapping[str, tuple[bytes, bytes]], automatic: Mapping[str, tuple[bytes, bytes]]
-) -> None:
+def set_cookies(headers: Headers, chosen: Cookies, automatic: Cookies) -> None:
     """Add our cookies, one line for each name (RFC 6265bis §4.1.1), and keep the response out of caches.
 
     Args:

@@ -6,45 +6,53 @@ half of that is gone, and never outlives `lifetime` after the login.
 
 import hmac
 import logging
+import math
 from base64 import urlsafe_b64encode
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from hashlib import blake2b
-from typing import Any, NamedTuple, TypeAlias, cast
+from typing import Any, cast
 
-from asgi_login._asgi import Scope
+from asgi_login._asgi import NO_COOKIES, Cookies, Scope
 from asgi_login.claims import Verified
 from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken
 from asgi_login.fingerprint import fingerprint
 from asgi_login.keys import Key
-from asgi_login.tokens import ACCESS, REMEMBER, SESSION
+from asgi_login.tokens import ACCESS, SESSION
 from asgi_login.transports import CookieTooLongError, CookieTransport
-
-Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
-"""The header pairs that set or delete cookies, by the cookie's name."""
 
 log: logging.Logger = logging.getLogger("asgi_login")
 
 _COOKIE_KINDS = frozenset({ACCESS, SESSION})
 _ACCESS_ONLY = frozenset({ACCESS})
+# Ordinary ones have some hundred bytes; a proxy lets some thousand through.
+_MAX_KEPT_CLIENT = 512
 # Made anew for each token.
 _OWN_CLAIMS = frozenset({"iss", "aud", "exp", "iat", "jti"})
 
 
-class Finding(NamedTuple):
-    """What a session or remember token says about this request.
+class Standing:
+    """What is worked out once for each session token, and kept beside it in the cache of verified tokens.
 
     Attributes:
-        token: The token.
-        is_fresh: Whether it can count as fresh, if it is young enough.
-        is_same_client: Whether the client looks like the one that logged in.
-        has_ended: Whether the session is over, because it is strongly protected and the client is another.
+        ends_at: When its lifetime is over, in seconds since the epoch.
+        renew_at: When it is to be renewed, as far as this can be: infinity where it cannot.
+        fingerprint: What tells clients apart, or None if nobody looks.
+        client: Which client it was last seen to belong to; None before that, and if that is too long to be kept.
     """
 
-    token: Verified
-    is_fresh: bool
-    is_same_client: bool = True
-    has_ended: bool = False
+    __slots__ = ("client", "ends_at", "fingerprint", "renew_at")
+
+    def __init__(self, config: Config, token: Verified) -> None:
+        settings, can_sign = settings_of(config), config.tokens.keys.signing.can_sign
+        if token.auth_time is None:
+            raise InvalidToken("a session without auth_time")
+        self.ends_at: float = token.auth_time + settings.lifetime.total_seconds()
+        is_renewed = can_sign and token.iat is not None
+        self.renew_at: float = (token.iat or 0) + settings.idle.total_seconds() / 2 if is_renewed else math.inf
+        looks = can_sign and settings.protection is not None
+        self.fingerprint: Callable[[Scope], bytes] | None = (settings.fingerprint or fingerprint) if looks else None
+        self.client: bytes | None = None
 
 
 def read(config: Config, token: bytes) -> Verified:
@@ -54,56 +62,61 @@ def read(config: Config, token: bytes) -> Verified:
         InvalidToken: Whatever is wrong with it.
     """
     verified = config.tokens.verify(token, _COOKIE_KINDS if config.sessions else _ACCESS_ONLY)
-    if config.sessions is None or verified.kind != SESSION:
-        return verified
-    if verified.auth_time is None:
-        raise InvalidToken("a session without auth_time")
     # The token itself ends with the lifetime that was set when it was issued; this is today's.
-    if config.clock() >= verified.auth_time + config.sessions.lifetime.total_seconds():
+    if verified.kind == SESSION and config.clock() >= _standing(config, verified).ends_at:
         raise InvalidToken("the session is older than its lifetime", expired=True)
     return verified
 
 
-def examine(config: Config, scope: Scope, token: Verified) -> Finding:
-    """Compare the client with the one that logged in."""
-    settings, key = settings_of(config), _key(config, token)
-    if token.kind == REMEMBER:
-        return Finding(token, is_fresh=False)
-    is_fresh = token.claims.get("fresh") is True
-    if settings.protection is None or not config.tokens.keys.signing.can_sign:
-        return Finding(token, is_fresh)
+def is_same_client(config: Config, scope: Scope, token: Verified) -> bool:
+    """Tell whether the client looks like the one that logged in; always, if nobody is to look."""
+    standing = _standing(config, token)
+    if standing.fingerprint is None:
+        return True
+    client = standing.fingerprint(scope)
+    if standing.client is not None and client == standing.client:
+        return True
+    key = _key(config, token)
     # Of a key that was kept as its public half nothing can be compared, and what cannot be compared is not the same.
-    if key.can_sign and _equal(token.claims.get("fp"), _client(settings, key, scope)):
-        return Finding(token, is_fresh)
-    ends = settings.protection == "strong" and token.claims.get("permanent") is not True
-    return Finding(token, is_fresh=False, is_same_client=False, has_ended=ends)
+    if not key.can_sign or not _equal(token.claims.get("fp"), _keyed(key, "fingerprint", client)):
+        return False
+    if type(client) is bytes and len(client) <= _MAX_KEPT_CLIENT:
+        standing.client = client
+    return True
+
+
+def ends_with_client(config: Config, token: Verified) -> bool:
+    """Tell whether a session is over once its client is another."""
+    return settings_of(config).protection == "strong" and token.claims.get("permanent") is not True
 
 
 def has_same_stamp(config: Config, token: Verified, user: Any) -> bool:  # noqa: ANN401 - the application's user
     """Compare the user's stamp with the one at login: a new password, or "log out everywhere", has changed it."""
-    settings, key = settings_of(config), _key(config, token)
+    settings = settings_of(config)
     if settings.stamp is None:
         return True
+    key = _key(config, token)
     # Without the private half nothing can be compared, and what cannot be compared does not count.
     return key.can_sign and _equal(token.claims.get("stamp"), _stamp(settings, key, user))
 
 
-def renew(config: Config, scope: Scope, finding: Finding, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401
+def renew(config: Config, scope: Scope, token: Verified, user: Any, *, same_client: bool) -> tuple[Verified, Cookies]:  # noqa: ANN401
     """Return the session that counts from here on, and its cookie: usually the same, and none."""
-    token, settings, now = finding.token, settings_of(config), config.clock()
-    is_demoted = not finding.is_same_client and token.claims.get("fresh") is True
-    if not config.tokens.keys.signing.can_sign or not (is_demoted or _is_due(settings, token, now)):
-        return token, {}
+    now, standing = config.clock(), _standing(config, token)
+    is_due = now >= standing.renew_at and _expiry(settings_of(config), token.auth_time, now) > token.exp
+    if same_client and not is_due:
+        return token, NO_COOKIES
+    key = _key(config, token)
     try:
-        if finding.is_same_client:
+        if same_client:
             return start(config, scope, kept_claims(token), user)
         # The fingerprint stays that of the login, and only the key that made it can go on vouching for it.
-        key = _key(config, token)
-        return _seal(config, {**kept_claims(token), "fresh": False}, key) if key.can_sign else (token, {})
+        if key.can_sign and (is_due or token.claims.get("fresh") is True):
+            return _seal(config, {**kept_claims(token), "fresh": False}, key)
     except CookieTooLongError as problem:
         # Another key's signature may be longer; what was good until now stays so until it expires.
         log.warning("a session cannot be renewed: %s", problem)
-        return token, {}
+    return token, NO_COOKIES
 
 
 def start(config: Config, scope: Scope, claims: Mapping[str, object], user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401
@@ -174,12 +187,6 @@ def _seal(config: Config, claims: Mapping[str, object], key: Key) -> tuple[Verif
     return config.tokens.verify(token.encode(), _COOKIE_KINDS), {transport.cookie_name: header}
 
 
-def _is_due(settings: Sessions, token: Verified, now: float) -> bool:
-    """Tell whether half of `idle` is gone and a new token would live longer."""
-    half = settings.idle.total_seconds() / 2
-    return token.iat is not None and now - token.iat >= half and _expiry(settings, token.auth_time, now) > token.exp
-
-
 def _expiry(settings: Sessions, auth_time: float | None, now: float) -> int:
     return int(min(now + settings.idle.total_seconds(), (auth_time or 0) + settings.lifetime.total_seconds()))
 
@@ -193,6 +200,14 @@ def cookie_of(config: Config) -> CookieTransport:
     if config.session_cookie is None:
         raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
     return config.session_cookie
+
+
+def _standing(config: Config, token: Verified) -> Standing:
+    standing = token.memo
+    if not isinstance(standing, Standing):
+        # Two threads at once make two of them, which are equal.
+        token.memo = standing = Standing(config, token)
+    return standing
 
 
 def _key(config: Config, token: Verified) -> Key:

@@ -5,7 +5,6 @@ and structural first; nothing a stranger wrote is parsed as claims before its si
 """
 
 import json
-import re
 import secrets
 from base64 import urlsafe_b64encode
 from binascii import Error as Base64Error
@@ -17,7 +16,15 @@ from typing import Final
 from jwt.algorithms import get_default_algorithms
 
 from asgi_login.cache import TokenCache
-from asgi_login.claims import MAX_NUMERIC_DATE, ClaimRules, InvalidClaims, Verified, check_scope_names, is_text
+from asgi_login.claims import (
+    MAX_NUMERIC_DATE,
+    ClaimRules,
+    InvalidClaims,
+    Verified,
+    check_scope_names,
+    check_times,
+    is_text,
+)
 from asgi_login.errors import InvalidToken
 from asgi_login.keys import Key
 from asgi_login.keyset import KeySet
@@ -38,7 +45,8 @@ _KINDS: Final = {"at+jwt": ACCESS, "jwt": ACCESS, SESSION: SESSION, REMEMBER: RE
 # RFC 7797, RFC 7516. We support none of these extensions, so a token that has one is not for us.
 _REFUSED_MEMBERS: Final = frozenset({"crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"})
 
-_SHAPE: Final = re.compile(rb"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
+# RFC 4648 §5, without padding (RFC 7515 §2).
+_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 _FROM_URLSAFE: Final = bytes.maketrans(b"-_", b"+/")
 # RFC 4648 §3.5: the last characters whose unused bits are zero, by the length of the last group.
 _LAST_CHARACTERS: Final = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
@@ -87,22 +95,23 @@ class Tokens:
         if known is None:
             known = self._verify(token, kinds)
             self._cache.put(token, known)
-            return known
-        if known.kind not in kinds:
+        elif known.kind not in kinds:
             raise InvalidToken(f"typ: a {known.kind} does not belong here")
-        try:
-            self.rules.check_times(known, self._clock())
-        except InvalidClaims as problem:
-            raise InvalidToken(str(problem), expired=problem.expired) from None
+        elif not known.valid_from <= (now := self._clock()) < known.valid_until:
+            try:
+                check_times(known, now)
+            except InvalidClaims as problem:
+                raise InvalidToken(str(problem), expired=problem.expired) from None
         return known
 
     def _verify(self, token: bytes, kinds: frozenset[str]) -> Verified:
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken("longer than 8,192 bytes")
-        if _SHAPE.fullmatch(token) is None:
-            raise InvalidToken("not three parts of base64url")
         signed, _, signature = token.rpartition(b".")
         header, _, payload = signed.partition(b".")
+        # What is left without the alphabet are the two dots: in a third of a regular expression's time.
+        if token.translate(None, _ALPHABET) != b".." or not (header and payload and signature):
+            raise InvalidToken("not three parts of base64url")
         try:
             known = self._known_headers.get(header)
             key, kind = known or self._read_header(header)

@@ -1,7 +1,7 @@
 """Where a token travels: from the scope to the token, and from the token to a header pair."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, Literal, Protocol, Self, TypeAlias, TypedDict, Unpack, runtime_checkable
 
 from asgi_login._asgi import OWS, Scope, cookie, header_values
@@ -17,6 +17,8 @@ _COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, t
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")  # RFC 6265bis §4.1.1, cookie-octet
 _PREFIX = re.compile(r"__(?:host-http|host|secure|http)-", re.IGNORECASE)
 _PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]*")
+# As numbers: looking for one byte's value in bytes is three times as fast as looking for a substring.
+_SPACE, _COMMA = b" ,"
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
@@ -70,7 +72,10 @@ class BearerTransport:
         Raises:
             InvalidRequest: Authorization is sent twice, or what follows `Bearer` cannot be one token.
         """
-        lines = header_values(scope, b"authorization")
+        return self.read(header_values(scope, b"authorization"))
+
+    def read(self, lines: Sequence[bytes]) -> bytes | None:
+        """Do what `extract` does, given the values of the Authorization lines."""
         if not lines:
             return None
         if len(lines) > 1:
@@ -81,7 +86,7 @@ class BearerTransport:
         if scheme.lower() != b"bearer":
             return None
         token = token.lstrip(b" ")
-        if not token or b" " in token or b"," in token:
+        if not token or _SPACE in token or _COMMA in token:
             raise InvalidRequest("Bearer without a token, or with more than one")
         return token
 
@@ -187,7 +192,11 @@ class CookieTransport:
 
     def extract(self, scope: Scope, /) -> bytes | None:
         """Return the cookie's value; an empty one, or two that differ, count as none."""
-        return cookie(scope, self._wire_name) or None
+        return self.read(header_values(scope, b"cookie"))
+
+    def read(self, lines: Sequence[bytes]) -> bytes | None:
+        """Do what `extract` does, given the values of the Cookie lines."""
+        return cookie(lines, self._wire_name) or None
 
     def companion(self, name: str, *, max_age: int) -> Self:
         """Return a cookie with the same prefix and attributes, that is called `name` behind the prefix."""

@@ -38,7 +38,6 @@ def headers_of(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
 def header_values(scope: Scope, name: bytes) -> list[bytes]:
     """Return the values of every line of a header, in order; `name` is in lower case, the lines' are in any."""
     length = len(name)
-    # Most lines are ruled out by their length, which is cheaper than folding their case.
     return [value for key, value in headers_of(scope) if len(key) == length and key.lower() == name]
 
 
@@ -55,13 +54,12 @@ def credential_lines(scope: Scope) -> CredentialLines | None:
     """Return the values of the Authorization and of the Cookie lines, read in one pass; None if there are neither."""
     found: CredentialLines | None = None
     for key, value in headers_of(scope):
-        length = len(key)
-        if length == 13 and key.lower() == b"authorization":  # noqa: PLR2004
-            found = found or ([], [])
-            found[0].append(value)
-        elif length == 6 and key.lower() == b"cookie":  # noqa: PLR2004
-            found = found or ([], [])
-            found[1].append(value)
+        # Most lines are ruled out by their length, which is cheaper than folding their case.
+        if len(key) in {6, 13}:
+            name = key.lower()
+            if name in {b"authorization", b"cookie"}:
+                found = found or ([], [])
+                found[name == b"cookie"].append(value)
     return found
 
 
@@ -85,12 +83,11 @@ def cookie(lines: Sequence[bytes], name: bytes) -> bytes | None:
             continue
         for pair in line.split(b";"):
             key, equals, value = pair.partition(b"=")
-            if not equals or key.strip(OWS) != name:
-                continue
-            value = value.strip(OWS)
-            if found is not None and value != found:
-                return None
-            found = value
+            if key.strip(OWS) == name and equals:
+                value = value.strip(OWS)
+                if found is not None and value != found:
+                    return None
+                found = value
     return found
 
 

@@ -1,7 +1,7 @@
 """One request, from scope to Auth: every check, once, in the one order that is safe."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import remember, sessions
@@ -18,6 +18,9 @@ UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """Who sent a request, and what to write back to the browser: a session that was renewed or has ended."""
 
+_Found: TypeAlias = tuple[Transport, Verified | AuthError | None, bool]
+_Readers: TypeAlias = tuple[tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None], ...]
+
 _log = logging.getLogger("asgi_login")
 
 
@@ -26,24 +29,26 @@ class Authenticator(Generic[UserT]):
 
     Args:
         configs: The managers, in the order in which they are asked.
+
+    Attributes:
+        anonymous: The outcome of a request without a credential.
     """
 
-    __slots__ = ("_anonymous", "_reads_headers_only", "_steps", "configs")
+    __slots__ = ("_reads_headers_only", "_steps", "anonymous", "configs")
 
     def __init__(self, configs: Sequence[Config]) -> None:
         self.configs: tuple[Config, ...] = tuple(configs)
-        self._anonymous = Auth[UserT](self.configs)
+        self.anonymous: Auth[UserT] = Auth(self.configs)
         # What the client put into a header on purpose comes before what the browser attached by itself.
-        rounds = [[_Step(config, ambient=ambient) for config in configs] for ambient in (False, True)]
-        for one in rounds:
-            one[-1].ends_round = True
-        self._steps = tuple(step for one in rounds for step in one)
-        self._reads_headers_only = not any(step.looks_anywhere for step in self._steps)
-
-    @property
-    def anonymous(self) -> Auth[UserT]:
-        """The outcome of a request without a credential."""
-        return self._anonymous
+        rounds: tuple[list[_HeaderStep | _CookieStep], ...] = (
+            [step for step in map(_HeaderStep, configs) if step.transports],
+            [step for step in map(_CookieStep, configs) if step.transports],
+        )
+        for steps in rounds:
+            if steps:
+                steps[-1].ends_round = True
+        self._steps = (*rounds[0], *rounds[1])
+        self._reads_headers_only = all(step.reads_headers_only for step in self._steps)
 
     def credentials(self, scope: Scope) -> CredentialLines | None:
         """Return what `authenticate` needs, or None if nothing has to be awaited to see that a request is anonymous."""
@@ -73,12 +78,12 @@ class Authenticator(Generic[UserT]):
                 auth, cookies = self._conclude(step.config, scope, transport, token, user, same_client=same_client)
                 if cookies:
                     written = {**written, **cookies}
-                if auth.is_authenticated or isinstance(auth.error, CrossOriginRequest):
+                if auth.user is not None or auth.forgery() is not None:
                     return auth, written
                 refused = refused or auth
             if refused is not None and step.ends_round:
                 return refused, written
-        return self._anonymous, NO_COOKIES
+        return self.anonymous, NO_COOKIES
 
     def _conclude(
         self,
@@ -117,69 +122,93 @@ class Authenticator(Generic[UserT]):
         return Auth(self.configs, config, transport, error=config.located(error))
 
 
-class _Step:
-    """What one manager looks at: at its transports for headers, or at those that the browser sends by itself."""
+class _HeaderStep:
+    """What one manager looks at first: the tokens that the client sends on purpose."""
 
-    __slots__ = ("_ambient", "_transports", "config", "ends_round", "looks_anywhere")
+    __slots__ = ("config", "ends_round", "reads_headers_only", "transports")
 
-    def __init__(self, config: Config, *, ambient: bool) -> None:
+    def __init__(self, config: Config) -> None:
         self.config: Config = config
         self.ends_round: bool = False
-        self._ambient = ambient
-        # Ours are given the lines that were read already; a class derived from them may look elsewhere.
-        self._transports = tuple(
-            (one, one.read if type(one) is BearerTransport or type(one) is CookieTransport else None)
-            for one in config.transports
-            if one.ambient is ambient
-        )
-        self.looks_anywhere: bool = any(read is None for _, read in self._transports)
+        self.transports: _Readers = _readers(config, ambient=False)
+        self.reads_headers_only: bool = all(read for _, read in self.transports)
 
-    def find(self, scope: Scope, lines: CredentialLines) -> tuple[Transport, Verified | AuthError | None, bool] | None:
+    def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
+        """Return a credential's transport and the token, or what is wrong with it; None if there is none."""
+        for transport, read in self.transports:
+            try:
+                token = transport.extract(scope) if read is None else read(lines[0])
+                if token:
+                    return transport, self.config.tokens.verify(_to_bytes(token)), True
+            except AuthError as error:
+                return transport, error.again(), True
+        return None
+
+
+class _CookieStep:
+    """What one manager looks at last: the tokens that the browser attaches to requests of every site's."""
+
+    __slots__ = ("config", "ends_round", "reads_headers_only", "transports")
+
+    def __init__(self, config: Config) -> None:
+        self.config: Config = config
+        self.ends_round: bool = False
+        self.transports: _Readers = _readers(config, ambient=True)
+        self.reads_headers_only: bool = all(read for _, read in self.transports)
+
+    def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
         """Return a credential's transport, the token or what is wrong with it, and whether the client is the same.
 
         The token is None where the session is over because the client is another one; nothing at all is returned
         where there is no credential.
         """
-        found = lines[self._ambient]
-        if not self._transports or not (found or self.looks_anywhere):
+        config, transport = self.config, self.transports[0][0]
+        if not lines[1] and self.reads_headers_only:
             return None
-        transport: Transport = self._transports[0][0]
         try:
             token: str | bytes | None = None
-            for transport, read in self._transports:
-                token = transport.extract(scope) if read is None else read(found)
+            for transport, read in self.transports:
+                token = transport.extract(scope) if read is None else read(lines[1])
                 if token:
                     break
-            if not self._ambient:
-                return (transport, self.config.tokens.verify(_to_bytes(token)), True) if token else None
-            verified = _session(self.config, transport, lines, token)
+            verified = _session(config, transport, lines, _to_bytes(token) if token else None)
             if verified is None:
                 return None
-            if verified.kind == REMEMBER and self.config.session_cookie is not None:
+            if verified.kind == REMEMBER and config.session_cookie is not None:
                 # It goes with the cookie that is written, whatever else was looked at.
-                transport = self.config.session_cookie
+                transport = config.session_cookie
             # Before the loader runs: a forged request must not even reach the database.
             problem = check_origin(scope, _trusted_origins(transport))
             if problem is not None:
                 raise CrossOriginRequest(problem)
         except AuthError as error:
             return transport, error.again(), True
-        same_client = verified.kind != SESSION or sessions.is_same_client(self.config, scope, verified)
-        if not same_client and sessions.ends_with_client(self.config, verified):
+        same_client = verified.kind != SESSION or sessions.is_same_client(config, scope, verified)
+        if not same_client and sessions.ends_with_client(config, verified):
             return transport, None, False
         return transport, verified, same_client
 
 
-def _session(
-    config: Config, transport: Transport, lines: CredentialLines, token: str | bytes | None
-) -> Verified | None:
+def _readers(config: Config, *, ambient: bool) -> _Readers:
+    """Return the transports with what reads a token out of lines that were read already.
+
+    A class derived from ours may look elsewhere: it is given the whole scope, like any other.
+    """
+    return tuple(
+        (one, one.read if type(one) is BearerTransport or type(one) is CookieTransport else None)
+        for one in config.transports
+        if one.ambient is ambient
+    )
+
+
+def _session(config: Config, transport: Transport, lines: CredentialLines, token: bytes | None) -> Verified | None:
     """Verify what came in a cookie; where that is gone or expired, what remembers the login."""
     if not token:
         return remember.find(config, lines)
     if not isinstance(transport, CookieTransport):
-        return config.tokens.verify(_to_bytes(token))
+        return config.tokens.verify(token)
     try:
-        return sessions.read(config, _to_bytes(token))
+        return sessions.read(config, token)
     except InvalidToken as error:
         restored = remember.find(config, lines) if error.expired else None
         if restored is None:

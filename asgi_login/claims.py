@@ -4,12 +4,12 @@ Nothing is coerced: `int("12")`, `str(7)` or a truthy `true` is how a claim come
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Final, TypeAlias, cast
+from typing import Any, Final, TypeAlias, cast
 
 Claims: TypeAlias = Mapping[str, object]
 """The claims of a verified token: read-only at every depth."""
@@ -39,8 +39,25 @@ class InvalidClaims(ValueError):
         self.expired = expired
 
 
+class Standing:
+    """What is worked out once for each session token, and kept with it in the cache of verified tokens.
+
+    Attributes:
+        renew_at: When it is to be renewed, in seconds since the epoch; infinity where it cannot be.
+        fingerprint: What tells clients apart, by the scope; None if nobody looks.
+        client: The one that it was last seen to belong to; None before that, and if that is too long to be kept.
+    """
+
+    __slots__ = ("client", "fingerprint", "renew_at")
+
+    def __init__(self, renew_at: float, fingerprint: Callable[[Any], bytes] | None) -> None:
+        self.renew_at: float = renew_at
+        self.fingerprint: Callable[[Any], bytes] | None = fingerprint
+        self.client: bytes | None = None
+
+
 class Verified:
-    """A token that holds, and what was read out of it; nobody changes it, but for `memo`.
+    """A token that holds, and what was read out of it; `sessions` alone changes one of a session.
 
     Attributes:
         kind: Its `typ` as we write it.
@@ -50,7 +67,7 @@ class Verified:
         scopes: The OAuth scopes.
         exp, nbf, iat, auth_time: In seconds since the epoch.
         valid_from, valid_until: Between these times, leeway included, the claims above hold.
-        memo: What a room above has worked out about this token and need not work out again.
+        standing: Of a session, once it has been looked at.
     """
 
     __slots__ = (
@@ -60,9 +77,9 @@ class Verified:
         "iat",
         "kid",
         "kind",
-        "memo",
         "nbf",
         "scopes",
+        "standing",
         "sub",
         "valid_from",
         "valid_until",
@@ -92,7 +109,7 @@ class Verified:
         self.auth_time = auth_time
         self.valid_from: float = max(nbf or 0, iat or 0, auth_time or 0) - leeway
         self.valid_until: float = exp + leeway
-        self.memo: object = None
+        self.standing: Standing | None = None
 
     def __repr__(self) -> str:
         # Claims end up in no log.

@@ -2,7 +2,7 @@
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import cast
+from typing import Any
 
 from asgi_login._asgi import Scope, header
 
@@ -16,9 +16,9 @@ def fingerprint(scope: Scope) -> bytes:
     return _network(scope.get("client")) + b"\0" + (header(scope, b"user-agent") or b"")
 
 
-def _network(client: object) -> bytes:
+def _network(client: Any) -> bytes:  # noqa: ANN401 - whatever a server puts there
     # None or ('', '0') on a unix socket, a list from some servers.
-    host = cast("tuple[object, ...]", client)[0] if isinstance(client, (tuple, list)) and client else None
+    host = client[0] if isinstance(client, (tuple, list)) and client else None  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(host, str):
         return b""
     # No address is longer; a proxy that passes a client's own words on must not fill the cache with them.

@@ -1,16 +1,16 @@
 """The ASGI shell: authenticates each connection, tells the application through the scope, and cleans up."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes, under
+from asgi_login._asgi import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
-from asgi_login.errors import CrossOriginRequest
-from asgi_login.fallback import HTTPFallback, WebSocketFallback
-from asgi_login.record import RECORD, Record
+from asgi_login.http_fallback import HTTPFallback
+from asgi_login.record import RECORD
 from asgi_login.responses import answer
+from asgi_login.websocket_fallback import WebSocketFallback
 
 
 class AuthMiddleware:
@@ -55,47 +55,51 @@ class AuthMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
-        if scope["type"] not in {"http", "websocket"}:
-            if scope["type"] == "lifespan":
+        kind = scope["type"]
+        if kind not in {"http", "websocket"}:
+            if kind == "lifespan":
                 self._lifespan_state = scope.get("state")
             await self.app(scope, receive, send)
             return
         skipped = self._skip and under(scope, self._skip)
-        credentials = None if skipped else self._authenticator.credentials(scope)
-        if credentials is None:
-            record = Record(self._authenticator.anonymous)
+        lines = None if skipped else self._authenticator.credentials(scope)
+        if lines is None:
+            auth, renewed = self._authenticator.anonymous, NO_COOKIES
         else:
-            record = Record(*await self._authenticator.authenticate(scope, credentials))
-        self._publish(scope, record)
-        if scope["type"] == "http":
-            fallback: HTTPFallback | WebSocketFallback = HTTPFallback(scope, send, record)
+            auth, renewed = await self._authenticator.authenticate(scope, lines)
+        if kind == "http":
+            record: HTTPFallback | WebSocketFallback = HTTPFallback(auth, renewed, scope, send)
         else:
-            fallback = WebSocketFallback(scope, receive, send, record, deny=self._deny_websocket)
-            receive = fallback.receive
+            record = WebSocketFallback(auth, renewed, scope, send, receive, deny=self._deny_websocket)
+            receive = record.receive
+        auth.publish(self._state_of(scope))
+        scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
         token = RECORD.set(record)
         try:
-            if isinstance(record.auth.error, CrossOriginRequest):
-                await answer(record.auth.error, scope, fallback.send)
+            forgery = auth.forgery()
+            if forgery is not None:
+                await answer(forgery, scope, record.send)
             else:
-                await self.app(scope, receive, fallback.send)
+                await self.app(scope, receive, record.send)
         except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
-            await fallback.settle(problem)
+            await record.settle(problem)
         finally:
             record.close()
             RECORD.reset(token)
+            # The record leads back to the scope: each request would become a cycle for the garbage collector.
+            scope["asgi_login"] = None
 
-    def _publish(self, scope: Scope, record: Record) -> None:
-        """Write into the request's own state, in place: middleware outside reads it there afterwards."""
+    def _state_of(self, scope: Scope) -> MutableMapping[str, object]:
+        """Return the request's own state, to be written in place: middleware outside reads it there afterwards."""
         state: dict[str, object] | None = scope.get("state")
         if state is None:
             state = scope["state"] = {}
         elif state is self._lifespan_state:
             # The server handed out the state of all requests; one of them must not write into it.
             state = scope["state"] = dict(state)
-        record.auth.publish(state)
-        scope["asgi_login"] = record
+        return state
 
 
 def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:

@@ -1,9 +1,10 @@
 """The record of a request: what gates, middleware and managers tell each other about it."""
 
+import sys
 from contextvars import ContextVar
 from typing import Final
 
-from asgi_login._asgi import NO_COOKIES, Cookies, Scope
+from asgi_login._asgi import NO_COOKIES, Cookies, Scope, Send
 from asgi_login.config import Config
 from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest
@@ -11,7 +12,7 @@ from asgi_login.state import AnyAuth, HasScope, scope_of
 
 
 class Record:
-    """What gates and middleware tell each other during one request.
+    """What is known of one request while it is handled.
 
     Attributes:
         auth: The outcome of the request.
@@ -22,15 +23,31 @@ class Record:
         is_open: False once the response is done: a background task may still hold the context.
     """
 
-    __slots__ = ("auth", "cookies", "has_started", "is_open", "refusal", "renewed")
+    __slots__ = (
+        "_outside",
+        "_replaced",
+        "_scope",
+        "_send",
+        "auth",
+        "cookies",
+        "has_started",
+        "is_open",
+        "refusal",
+        "renewed",
+    )
 
-    def __init__(self, auth: AnyAuth, renewed: Cookies = NO_COOKIES) -> None:
+    def __init__(self, auth: AnyAuth, renewed: Cookies, scope: Scope, send: Send) -> None:
         self.auth: AnyAuth = auth
         self.renewed: Cookies = renewed
         self.cookies: Cookies = NO_COOKIES
         self.refusal: AuthError | None = None
         self.has_started: bool = False
         self.is_open: bool = True
+        self._scope = scope
+        self._send = send
+        self._replaced = False
+        # What was being handled when the request came in, say by a test that sends one out of an `except` block.
+        self._outside = sys.exception()
 
     def close(self) -> None:
         """End the request; the refusal is dropped, because its traceback holds the request."""
@@ -76,10 +93,11 @@ def record_of(scope_or_connection: Scope | HasScope) -> Record:
     Raises:
         RuntimeError: The scope did not pass through AuthMiddleware, or the request is over.
     """
-    record = scope_of(scope_or_connection).get("asgi_login")
-    if not isinstance(record, Record):
-        raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")  # noqa: TRY004
-    if not record.is_open:
+    scope = scope_of(scope_or_connection)
+    if "asgi_login" not in scope:
+        raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")
+    record: Record | None = scope["asgi_login"]
+    if record is None or not record.is_open:
         raise RuntimeError("the request is over: cookies can only be written before its response has started")
     return record
 

@@ -73,13 +73,17 @@ def is_preflight(scope: Scope) -> bool:
 
 def add_vary(headers: Headers, name: bytes) -> None:
     """Add `name` to what the response varies by (RFC 9110 §12.5.5), unless it says so already."""
-    lines = [i for i, (key, _) in enumerate(headers) if key.lower() == b"vary"]
-    said = {one.strip().lower() for i in lines for one in headers[i][1].split(b",")}
-    if not lines:
+    last = None
+    for i, (key, value) in enumerate(headers):
+        if len(key) == 4 and key.lower() == b"vary":  # noqa: PLR2004
+            if not {b"*", name.lower()}.isdisjoint(one.strip().lower() for one in value.split(b",")):
+                return
+            last = i
+    if last is None:
         headers.append((b"vary", name))
-    elif said.isdisjoint({b"*", name.lower()}):
-        key, value = headers[lines[-1]]
-        headers[lines[-1]] = key, value + b", " + name
+    else:
+        key, value = headers[last]
+        headers[last] = key, value + b", " + name
 
 
 # RFC 9213 §2.2: caches that know one of the others take it before Cache-Control.

@@ -8,12 +8,12 @@ import hmac
 import logging
 import math
 from base64 import urlsafe_b64encode
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, cast
 
 from asgi_login._asgi import NO_COOKIES, Cookies, Scope
-from asgi_login.claims import Verified
+from asgi_login.claims import Standing, Verified
 from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken
 from asgi_login.fingerprint import fingerprint
@@ -31,30 +31,6 @@ _MAX_KEPT_CLIENT = 512
 _OWN_CLAIMS = frozenset({"iss", "aud", "exp", "iat", "jti"})
 
 
-class Standing:
-    """What is worked out once for each session token, and kept beside it in the cache of verified tokens.
-
-    Attributes:
-        ends_at: When its lifetime is over, in seconds since the epoch.
-        renew_at: When it is to be renewed, as far as this can be: infinity where it cannot.
-        fingerprint: What tells clients apart, or None if nobody looks.
-        client: Which client it was last seen to belong to; None before that, and if that is too long to be kept.
-    """
-
-    __slots__ = ("client", "ends_at", "fingerprint", "renew_at")
-
-    def __init__(self, config: Config, token: Verified) -> None:
-        settings, can_sign = settings_of(config), config.tokens.keys.signing.can_sign
-        if token.auth_time is None:
-            raise InvalidToken("a session without auth_time")
-        self.ends_at: float = token.auth_time + settings.lifetime.total_seconds()
-        is_renewed = can_sign and token.iat is not None
-        self.renew_at: float = (token.iat or 0) + settings.idle.total_seconds() / 2 if is_renewed else math.inf
-        looks = can_sign and settings.protection is not None
-        self.fingerprint: Callable[[Scope], bytes] | None = (settings.fingerprint or fingerprint) if looks else None
-        self.client: bytes | None = None
-
-
 def read(config: Config, token: bytes) -> Verified:
     """Verify what is in the cookie of a manager: an access token, or a session within its lifetime.
 
@@ -62,15 +38,31 @@ def read(config: Config, token: bytes) -> Verified:
         InvalidToken: Whatever is wrong with it.
     """
     verified = config.tokens.verify(token, _COOKIE_KINDS if config.sessions else _ACCESS_ONLY)
-    # The token itself ends with the lifetime that was set when it was issued; this is today's.
-    if verified.kind == SESSION and config.clock() >= _standing(config, verified).ends_at:
-        raise InvalidToken("the session is older than its lifetime", expired=True)
+    if verified.kind == SESSION and verified.standing is None:
+        if verified.auth_time is None:
+            raise InvalidToken("a session without auth_time")
+        # The token itself ends with the lifetime that was set when it was issued; this is today's.
+        lifetime = settings_of(config).lifetime.total_seconds()
+        verified.valid_until = min(verified.valid_until, verified.auth_time + lifetime)
+        if config.clock() >= verified.valid_until:
+            raise InvalidToken("the session is older than its lifetime", expired=True)
+        verified.standing = _standing(config, verified)
     return verified
+
+
+def _standing(config: Config, token: Verified) -> Standing:
+    settings, can_sign = settings_of(config), config.tokens.keys.signing.can_sign
+    is_renewed = can_sign and token.iat is not None
+    looks = can_sign and settings.protection is not None
+    return Standing(
+        (token.iat or 0) + settings.idle.total_seconds() / 2 if is_renewed else math.inf,
+        (settings.fingerprint or fingerprint) if looks else None,
+    )
 
 
 def is_same_client(config: Config, scope: Scope, token: Verified) -> bool:
     """Tell whether the client looks like the one that logged in; always, if nobody is to look."""
-    standing = _standing(config, token)
+    standing = token.standing or _standing(config, token)
     if standing.fingerprint is None:
         return True
     client = standing.fingerprint(scope)
@@ -102,8 +94,12 @@ def has_same_stamp(config: Config, token: Verified, user: Any) -> bool:  # noqa:
 
 def renew(config: Config, scope: Scope, token: Verified, user: Any, *, same_client: bool) -> tuple[Verified, Cookies]:  # noqa: ANN401
     """Return the session that counts from here on, and its cookie: usually the same, and none."""
-    now, standing = config.clock(), _standing(config, token)
-    is_due = now >= standing.renew_at and _expiry(settings_of(config), token.auth_time, now) > token.exp
+    now, standing = config.clock(), token.standing
+    is_due = (
+        standing is not None
+        and now >= standing.renew_at
+        and _expiry(settings_of(config), token.auth_time, now) > token.exp
+    )
     if same_client and not is_due:
         return token, NO_COOKIES
     key = _key(config, token)
@@ -200,14 +196,6 @@ def cookie_of(config: Config) -> CookieTransport:
     if config.session_cookie is None:
         raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
     return config.session_cookie
-
-
-def _standing(config: Config, token: Verified) -> Standing:
-    standing = token.memo
-    if not isinstance(standing, Standing):
-        # Two threads at once make two of them, which are equal.
-        token.memo = standing = Standing(config, token)
-    return standing
 
 
 def _key(config: Config, token: Verified) -> Key:

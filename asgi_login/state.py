@@ -7,7 +7,14 @@ from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 from asgi_login._asgi import Scope
 from asgi_login.claims import Claims, InvalidClaims, Verified, check_scope_names, check_times
 from asgi_login.config import Config
-from asgi_login.errors import AuthError, InsufficientScope, InvalidToken, LoginNotFresh, NotAuthenticated
+from asgi_login.errors import (
+    AuthError,
+    CrossOriginRequest,
+    InsufficientScope,
+    InvalidToken,
+    LoginNotFresh,
+    NotAuthenticated,
+)
 from asgi_login.transports import Transport
 
 UserT = TypeVar("UserT")
@@ -171,10 +178,15 @@ class Auth(Generic[UserT]):
         """Tell whether that manager had its say about this request."""
         return any(known.loader is config.loader for known in self._configs)
 
-    @property
-    def is_ambient(self) -> bool:
-        """Whether the credential, good or bad, came in a cookie, so that the response varies with it."""
+    # Methods: until Python 3.12 a property costs a call through C, and these are asked of every request.
+
+    def came_in_a_cookie(self) -> bool:
+        """Tell whether the credential, good or bad, came in a cookie, so that the response varies with it."""
         return self._transport is not None and self._transport.ambient
+
+    def forgery(self) -> CrossOriginRequest | None:
+        """Return why the request is not even shown to the application: another site has sent it."""
+        return self._error if self._error is not None and isinstance(self._error, CrossOriginRequest) else None
 
     def __repr__(self) -> str:
         # Neither the user nor the claims: reprs end up in logs.

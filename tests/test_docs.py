@@ -282,8 +282,9 @@ NOT_PROMISED = {
     "fastapi": {"CoreSettings", "OptionalUser", "UserT"},
     "litestar": {"Guard"},
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
-    "Auth": {"refusal", "config", "knows", "is_ambient", "cookies", "token_of"},
-    "CookieTransport": {"companion"},
+    "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "forgery", "publish", "token_of"},
+    "BearerTransport": {"read"},
+    "CookieTransport": {"companion", "read"},
     "Key": {"thumbprint", "signing", "public", "derive"},
     "LoginManager": {"config"},
 }

@@ -1,0 +1,60 @@
+"""One HTTP response, with the right answer where a gate has refused and the application could not say so."""
+
+from collections.abc import Awaitable
+
+from asgi_login._asgi import Message
+from asgi_login.errors import AuthError
+from asgi_login.fallback import auth_error_in, comes_from_refusal, dressed, is_another_failure, log_refusal
+from asgi_login.record import Record
+from asgi_login.responses import answer
+
+
+class HTTPFallback(Record):
+    """The record of an HTTP request, which watches its response."""
+
+    __slots__ = ()
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message on, or put a refusal's answer in place of a 5xx."""
+        # No coroutine of our own around the server's: this runs for every chunk of every response.
+        if self._replaced:
+            # The rest of the 5xx whose place our answer has taken.
+            return _nothing()
+        if message["type"] == "http.response.start":
+            refusal = self.refusal
+            if refusal is not None:
+                self.refusal = None
+                # Below 500 the application's own handler has spoken.
+                if message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
+                    return self._answer(refusal)
+            return self._send(dressed(message, self))
+        if message["type"] == "http.response.body" and not message.get("more_body", False):
+            # What runs after this is a background task: no gate can keep anybody out any more.
+            self.close()
+        return self._send(message)
+
+    async def settle(self, problem: Exception) -> None:
+        """Answer an exception that escaped the application if it is an AuthError, else raise it.
+
+        Raises:
+            Exception: `problem`, where it is not ours, or where a response had begun that cannot be taken back: the
+                server must break it off, or a client would take half a page for the whole.
+        """
+        if self._replaced and comes_from_refusal(problem):
+            return
+        error = auth_error_in(problem)
+        if error is None or self.has_started:
+            raise problem
+        await self._answer(error)
+
+    async def _answer(self, error: AuthError) -> None:
+        self._replaced = True
+        log_refusal(error)
+        await answer(error, self._scope, self._send_dressed)
+
+    async def _send_dressed(self, message: Message) -> None:
+        await self._send(dressed(message, self) if message["type"] == "http.response.start" else message)
+
+
+async def _nothing() -> None:
+    """Awaited in place of a message that is dropped."""

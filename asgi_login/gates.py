@@ -148,14 +148,10 @@ def check(scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | N
     error = record.auth.refusal(scopes, fresh=fresh, manager=manager)
     if error is None:
         return
-    exception = application_exception(record.auth.config(manager), error)
-    # An exception of the application's own has a handler of its own; only ours needs somebody to answer it.
-    record.refusal = exception if isinstance(exception, AuthError) else None
     try:
-        raise exception
+        record.refuse(application_exception(record.auth.config(manager), error))
     finally:
-        # The exception's traceback holds this frame; held by it in turn, it would be garbage to be collected.
-        del exception, error
+        del error  # whose traceback holds this frame
 
 
 def _decorator(

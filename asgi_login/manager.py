@@ -11,6 +11,7 @@ from asgi_login import sessions as sessions_room
 from asgi_login._asgi import Scope
 from asgi_login.claims import check_scope_names
 from asgi_login.config import Config, ExceptionOrClass, Sessions, claim_rules, positive_timedelta
+from asgi_login.errors import NotAuthenticated
 from asgi_login.keyset import KeySet, Secret
 from asgi_login.loader import UserLoader
 from asgi_login.record import changeable_record
@@ -257,9 +258,10 @@ class LoginManager(Generic[UserT]):
 
         Raises:
             CrossOriginRequest: Another site sent this request.
+            NotAuthenticated: The request has no session of this manager's, say an access token.
             RuntimeError: Without AuthMiddleware, after the response has started, or after a login or logout in the
                 same request.
-            ValueError: The request has no session of this manager's.
+            ValueError: This manager has no sessions or no cookie.
         """
         record, scope = changeable_record(connection, self._config)
         if self.cookie_transport.cookie_name in record.cookies:
@@ -267,7 +269,10 @@ class LoginManager(Generic[UserT]):
                 "this request has logged somebody in or out already: there is no session left to confirm"
             )
         token = record.auth.token_of(self._config)
-        record.cookies = {**record.cookies, **sessions_room.confirm(self._config, scope, token, record.auth.user)}
+        cookies = sessions_room.confirm(self._config, scope, token, record.auth.user)
+        if cookies is None:
+            record.refuse(self._config.located(NotAuthenticated("no session to confirm")))
+        record.cookies = {**record.cookies, **cookies}
 
     @property
     def cookie_transport(self) -> CookieTransport:

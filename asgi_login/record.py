@@ -2,7 +2,7 @@
 
 import sys
 from contextvars import ContextVar
-from typing import Final
+from typing import Final, NoReturn
 
 from asgi_login._asgi import NO_COOKIES, Cookies, Scope, Send
 from asgi_login.config import Config
@@ -48,6 +48,19 @@ class Record:
         self._replaced = False
         # What was being handled when the request came in, say by a test that sends one out of an `except` block.
         self._outside = sys.exception()
+
+    def refuse(self, exception: Exception) -> NoReturn:
+        """Raise what keeps the request out, and leave a mark of it.
+
+        An exception of the application's own leaves none: it has a handler of its own, only ours needs somebody to
+        answer it.
+        """
+        self.refusal = exception if isinstance(exception, AuthError) else None
+        try:
+            raise exception
+        finally:
+            # The exception's traceback holds this frame; held by it in turn, it would be garbage to be collected.
+            del exception
 
     def close(self) -> None:
         """End the request; the refusal is dropped, because its traceback holds the request."""
@@ -117,10 +130,5 @@ def changeable_record(connection: Scope | HasScope, config: Config) -> tuple[Rec
     trusted = config.session_cookie.trusted_origins if config.session_cookie else frozenset[bytes]()
     problem = check_origin(scope, trusted)
     if problem is not None:
-        error = config.located(CrossOriginRequest(problem))
-        record.refusal = error
-        try:
-            raise error
-        finally:
-            del error  # whose traceback holds this frame
+        record.refuse(config.located(CrossOriginRequest(problem)))
     return record, scope

@@ -133,14 +133,15 @@ def start(config: Config, scope: Scope, claims: Mapping[str, object], user: Any)
     return _seal(config, {**claims, **stamp_claim(config, user), "fp": _client(settings, key, scope)}, key)
 
 
-def confirm(config: Config, scope: Scope, token: Verified | None, user: Any) -> Cookies:  # noqa: ANN401
-    """Return the cookie of a session that is fresh again, from this client.
+def confirm(config: Config, scope: Scope, token: Verified | None, user: Any) -> Cookies | None:  # noqa: ANN401
+    """Return the cookie of a session that is fresh again, from this client; None if `token` is no session.
 
     Raises:
-        ValueError: The request has no session of this manager's.
+        ValueError: This manager has no sessions.
     """
+    settings_of(config)
     if token is None or token.kind != SESSION:
-        raise ValueError("confirm_login: this request has no session; log the user in with login_user")
+        return None
     claims = {**kept_claims(token), "auth_time": int(config.clock()), "fresh": True}
     return start(config, scope, claims, user)[1]
 

@@ -431,8 +431,21 @@ def test_there_is_nothing_to_confirm_without_a_session(browser, manager, credent
     headers = [*OWN_ORIGIN, bearer(token)] if credential == "header" else OWN_ORIGIN
     if credential == "access token in the cookie":
         browser.put(token)
-    with pytest.raises(ValueError, match="no session"):
-        browser.send(manager.confirm_login, headers=headers)
+    answer = browser.send(manager.confirm_login, headers=headers)
+    assert (answer.status, answer.all("www-authenticate")) == (401, ['Bearer realm="api"'])
+    assert answer.all("set-cookie") == []
+
+
+def test_a_confirmation_without_a_session_is_answered_where_the_framework_makes_it_a_500(manager):
+    async def app(scope, receive, send):
+        try:
+            manager.confirm_login(scope)
+        except NotAuthenticated:
+            await send({"type": "http.response.start", "status": 500, "headers": []})
+            await send({"type": "http.response.body", "body": b"broken"})
+
+    answer = Browser(AuthMiddleware(app, manager), manager.config.clock).send(None, headers=OWN_ORIGIN)
+    assert answer.status == 401
 
 
 @pytest.mark.parametrize("call", ["login_user", "logout_user", "confirm_login"])
@@ -1217,8 +1230,7 @@ def test_there_is_nothing_to_confirm_for_the_manager_whose_session_it_is_not(two
     web, admin = two
     browser = Browser.of(*two)
     browser.login(web)
-    with pytest.raises(ValueError, match="no session"):
-        browser.confirm(admin)
+    assert browser.send(admin.confirm_login, headers=OWN_ORIGIN).status == 401
 
 
 def test_an_ended_session_of_one_manager_is_deleted_although_the_other_knows_the_user(clock):

@@ -1,102 +1,106 @@
-"""Measures what a request, signing and verifying cost: `make bench`.
+"""Measures what this library costs, next to what people use and write today: `make bench`.
 
-The ratios are what counts; the microseconds are this machine's, in this minute.
+The ratios are what counts; the microseconds are this machine's, in this minute. Nothing here fails because of a time.
 """
 
+import argparse
+import sys
 import time
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
 
-import jwt
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import padding, rsa
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    PrivateFormat,
-    load_pem_private_key,
-)
+from benchmarks import added, ours
+from benchmarks.chart import bar_chart
+from benchmarks.growth import growth
+from benchmarks.imports import imports
+from benchmarks.machine import machine
+from benchmarks.memory import memory
+from benchmarks.report import Section
+from benchmarks.server import server
+from benchmarks.signing import signing
+from benchmarks.targets import medians, targets
+from benchmarks.verification import verification
 
-from asgi_login import LoginManager
-from benchmarks.requests import added_costs
-from benchmarks.runner import measure, table
+_ROOT = Path(__file__).parent.parent
+_RESULTS = _ROOT / "benchmarks" / "RESULTS.md"
+_CHART = _ROOT / "docs" / "assets" / "added-cost.svg"
 
-SECRET = b"a benchmark's secret of 32 bytes"
-CLAIMS = {"sub": "user1", "name": "Ada Lovelace"}
+_FULL: dict[str, Callable[[], Section]] = {
+    "added": lambda: added.added_costs(rounds=61, seconds=0.01),
+    "verification": lambda: verification(rounds=61, seconds=0.01),
+    "growth": lambda: growth(rounds=31, seconds=0.01, distinct=(1, 1_000, 100_000, 1_000_000)),
+    "memory": lambda: memory(requests=1_000_000),
+    "signing": lambda: signing(rounds=15, seconds=0.05),
+    "server": lambda: server(rounds=25, duration=1),
+    "imports": lambda: imports(rounds=15),
+}
+_QUICK: dict[str, Callable[[], Section]] = {
+    "added": lambda: added.added_costs(rounds=3, seconds=0.001),
+    "verification": lambda: verification(rounds=3, seconds=0.001),
+    "growth": lambda: growth(rounds=3, seconds=0.001, distinct=(1, 1_000)),
+    "memory": lambda: memory(requests=2_000),
+    "signing": lambda: signing(rounds=3, seconds=0.001),
+    "server": lambda: server(rounds=3, duration=1),
+    "imports": lambda: imports(rounds=1),
+}
+
+_CHARTED = {
+    added.CACHED_FLOOR: ("floor", "by hand: a dict of tokens"),
+    added.VERIFYING_FLOOR: ("floor", "by hand: verified each time"),
+    ours.CACHED: ("ours", "asgi-login, bearer, cached"),
+    ours.COLD: ("ours", "asgi-login, bearer, verified each time"),
+    ours.SESSION: ("ours", "asgi-login, session cookie, CSRF check"),
+    "starlette-login, session cookie": ("peer", "starlette-login, session cookie"),
+    "Starlette AuthenticationMiddleware + PyJWT, HS256": ("peer", "Starlette's middleware and PyJWT"),
+    added.DEPENDS: ("peer", "fastapi-login, dependency"),
+    "Litestar JWTAuth, HS256": ("peer", "Litestar JWTAuth"),
+    "authx, bearer, HS256": ("peer", "authx"),
+    "fastapi-login, middleware, HS256": ("peer", "fastapi-login, middleware"),
+    "fastapi-users, bearer, HS256": ("peer", "fastapi-users, bearer"),
+}
 
 
-def main() -> None:
-    print(table("Added to a request", added_costs(), base="by hand, tokens kept in a dict"))
-    print()
-    print(verifying_hs256())
-    print()
-    print(verifying_rs256())
-    print()
-    print(signing_rs256())
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the sections that are asked for; a full run of all also writes RESULTS.md and the chart."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what asgi-login costs.")
+    parser.add_argument("--quick", action="store_true", help="few rounds, for a look; writes no file")
+    parser.add_argument("--only", nargs="+", choices=_FULL, default=list(_FULL), help="sections; writes no file")
+    options = parser.parse_args(arguments)
+    start, sections = time.monotonic(), []
+    for name in options.only:
+        print(f"{name} ...", file=sys.stderr, flush=True)
+        sections.append((_QUICK if options.quick else _FULL)[name]())
+    tables = [machine(), targets(sections), *(table for section in sections for table in section.tables)]
+    text = "\n".join(table.markdown() for table in tables)
+    minutes = (time.monotonic() - start) / 60
+    print(text)
+    if options.quick or set(options.only) != set(_FULL):
+        print("RESULTS.md and the chart are left as they are: only a full run writes them.")
+        return
+    _RESULTS.write_text(_introduction(minutes) + text)
+    _CHART.parent.mkdir(exist_ok=True)
+    _CHART.write_text(_chart(sections))
+    print(f"Written in {minutes:.1f} minutes: {_RESULTS.relative_to(_ROOT)}, {_CHART.relative_to(_ROOT)}")
 
 
-def verifying_hs256() -> str:
-    manager = LoginManager(SECRET, token_cache_size=0)
-    token = manager.create_access_token(data=CLAIMS, scopes=["read", "write"])
-    raw = token.encode()
-    verify = manager.config.tokens.verify
-    assert verify(raw).claims["sub"] == jwt.decode(token, SECRET, ["HS256"])["sub"]
-    timings = measure(
-        {"asgi-login": lambda: verify(raw), "PyJWT decode": lambda: jwt.decode(token, SECRET, ["HS256"])}, calls=2000
+def _introduction(minutes: float) -> str:
+    return (
+        "# What asgi-login costs\n\n"
+        f"Written by `make bench` on {datetime.now(UTC):%Y-%m-%d}, in one run of {minutes:.0f} minutes. The ratios are "
+        "what counts; the microseconds are this machine's, in that minute.\n\n"
+        "All contestants of a table are run in turns, milliseconds each, round after round, so that a noisy moment "
+        "falls on all of them alike. Differences and ratios are taken within each round; a median is that of all "
+        "rounds, the quartiles are the first and the third. Python's garbage collector is on, as in any application. "
+        "Nothing fails because of a time.\n\n"
     )
-    return table("Verifying HS256", timings, base="asgi-login")
 
 
-def verifying_rs256() -> str:
-    private, pem = _encrypted_key()
-    manager = LoginManager({"private_key": pem, "password": "open sesame"}, algorithm="RS256", token_cache_size=0)
-    token = manager.create_access_token(data=CLAIMS)
-    raw = token.encode()
-    verify = manager.config.tokens.verify
-    public = private.public_key()
-    signed, _, _ = raw.rpartition(b".")
-    signature = private.sign(signed, padding.PKCS1v15(), hashes.SHA256())
-    assert verify(raw).claims["sub"] == jwt.decode(token, public, ["RS256"])["sub"]
-    timings = measure(
-        {
-            "public_key.verify alone": lambda: public.verify(signature, signed, padding.PKCS1v15(), hashes.SHA256()),
-            "asgi-login, key given as an encrypted PEM": lambda: verify(raw),
-            "PyJWT decode with a key object": lambda: jwt.decode(token, public, ["RS256"]),
-        },
-        calls=300,
-    )
-    return table("Verifying RS256 (2048 bits)", timings, base="public_key.verify alone")
-
-
-def signing_rs256() -> str:
-    private, pem = _encrypted_key()
-    manager = LoginManager({"private_key": pem, "password": "open sesame"}, algorithm="RS256")
-    start = time.perf_counter()
-    manager.create_access_token(data=CLAIMS)
-    first = (time.perf_counter() - start) * 1e6
-    signed = b"x" * 200
-
-    def parse_and_sign() -> bytes:
-        key = load_pem_private_key(pem, b"open sesame")
-        assert isinstance(key, rsa.RSAPrivateKey)
-        return key.sign(signed, padding.PKCS1v15(), hashes.SHA256())
-
-    timings = measure(
-        {
-            "private_key.sign alone": lambda: private.sign(signed, padding.PKCS1v15(), hashes.SHA256()),
-            "asgi-login, key given as an encrypted PEM": lambda: manager.create_access_token(data=CLAIMS),
-            "parsing the encrypted PEM each time": parse_and_sign,
-        },
-        calls=20,
-        rounds=15,
-    )
-    return table(
-        f"Signing RS256 (2048 bits); our first signature took {first:.1f} µs", timings, base="private_key.sign alone"
-    )
-
-
-def _encrypted_key() -> tuple[rsa.RSAPrivateKey, bytes]:
-    private = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    encryption = BestAvailableEncryption(b"open sesame")
-    return private, private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption)
+def _chart(sections: Sequence[Section]) -> str:
+    found = medians(sections)
+    bars = {label: (found[name], kind) for name, (kind, label) in _CHARTED.items() if name in found}
+    ordered = dict(sorted(bars.items(), key=lambda bar: bar[1][0]))
+    return bar_chart("Added to a request by a login, in microseconds (less is better)", ordered, unit="µs")
 
 
 if __name__ == "__main__":

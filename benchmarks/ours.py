@@ -1,0 +1,178 @@
+"""What asgi-login costs, on plain ASGI and inside the frameworks."""
+
+import time
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, LoginManager, login_required
+from benchmarks import frameworks
+from benchmarks.contestants import Contestant, Kind, contestant
+from benchmarks.drive import ASGIApp, Request, bearer, forged, set_cookies, with_cookie
+from benchmarks.frameworks import RAW, page
+from benchmarks.keys import SECRET, private_pem
+
+COLD = "asgi-login, bearer, HS256, verified each time"
+CACHED = "asgi-login, bearer, HS256, cached"
+COLD_RS256 = "asgi-login, bearer, RS256, verified each time"
+CACHED_RS256 = "asgi-login, bearer, RS256, cached"
+SESSION = "asgi-login, session cookie, protection and CSRF check on a POST, cached"
+ANONYMOUS = "asgi-login, anonymous"
+
+
+async def load_user(sub: str) -> str:
+    """Return the user without looking anywhere: a database would cost everybody the same."""
+    return sub
+
+
+def make_manager(secret: Any = SECRET, *, kind: Callable[..., Any] = LoginManager, **settings: Any) -> Any:
+    """Return a manager with both transports, and that loader."""
+    manager = kind(secret, transports=[BearerTransport(), CookieTransport()], **settings)
+    manager.user_loader(load_user)
+    return manager
+
+
+def access_token(manager: Any) -> str:
+    """Return a token that outlives the run."""
+    return manager.create_access_token(data={"sub": "ada"}, scopes=["read"], expires=timedelta(hours=1))
+
+
+def session_cookie(manager: Any) -> bytes:
+    """Log in and return the session cookie as `name=value`."""
+
+    async def log_in(scope: Any, receive: Any, send: Any) -> None:
+        manager.login_user(scope, "ada")
+        await page(scope, receive, send)
+
+    (cookie,) = set_cookies(AuthMiddleware(log_in, manager), Request())
+    return cookie
+
+
+def contestants() -> list[Contestant]:
+    """Return all of ours whose framework is installed."""
+    found = [*_bearers(), *_cookies(), *_without_user()]
+    for in_framework in (_starlette, _fastapi, _litestar):
+        try:
+            found += in_framework()
+        except ModuleNotFoundError:
+            continue
+    return found
+
+
+def _of(name: str, app: ASGIApp, *, good: Request, bad: Request, base: str = RAW) -> Contestant:
+    return contestant(name, Kind.OURS, base, app, good=good, bad=bad)
+
+
+def _bearers() -> list[Contestant]:
+    found = []
+    pem = {"secret": private_pem(), "algorithm": "RS256"}
+    for name, settings in {
+        COLD: {"token_cache_size": 0},
+        CACHED: {},
+        COLD_RS256: {**pem, "token_cache_size": 0},
+        CACHED_RS256: pem,
+    }.items():
+        manager = make_manager(**settings)
+        token = access_token(manager)
+        app = AuthMiddleware(page, manager)
+        found.append(_of(name, app, good=bearer(token), bad=bearer(forged(token))))
+    manager = make_manager()
+    token = access_token(manager)
+    app = AuthMiddleware(login_required(page), manager)
+    found.append(_of(f"{CACHED}, behind login_required", app, good=bearer(token), bad=bearer(forged(token))))
+    return found
+
+
+def _cookies() -> list[Contestant]:
+    manager = make_manager()
+    app = AuthMiddleware(page, manager)
+    token = access_token(manager)
+    name = manager.cookie_transport.cookie_name.encode()
+    in_cookie, forged_cookie = (with_cookie(name + b"=" + one.encode()) for one in (token, forged(token)))
+    session = session_cookie(manager).decode()
+    post = Request(method="POST").having((b"origin", b"https://example.com"))
+    good_post, bad_post = (post.having((b"cookie", one.encode())) for one in (session, forged(session)))
+    # Over half of the 15 minutes is gone, so that each of these requests renews the session.
+    old = session_cookie(make_manager(clock=lambda: time.time() - 460)).decode()
+    renewed = _of(
+        "asgi-login, session cookie, renewed in this request",
+        app,
+        good=with_cookie(old.encode()),
+        bad=with_cookie(forged(old).encode()),
+    )
+    assert set_cookies(app, renewed.request), "the session must have been renewed"
+    assert not set_cookies(app, good_post), "the session must not have been renewed"
+    return [
+        _of("asgi-login, access token in the cookie, HS256, cached", app, good=in_cookie, bad=forged_cookie),
+        _of(SESSION, app, good=good_post, bad=bad_post),
+        renewed,
+    ]
+
+
+def _without_user() -> list[Contestant]:
+    manager = make_manager()
+    token = access_token(manager)
+    good, bad, static = bearer(token), bearer(forged(token)), Request(path="/static/logo.svg")
+    app = AuthMiddleware(page, manager, skip=["/static"])
+    gated = AuthMiddleware(login_required(page), manager)
+    accepts = {"a good credential": (good, 200)}
+    return [
+        Contestant(ANONYMOUS, Kind.OURS, RAW, app, Request(), 401, accepts),
+        Contestant("asgi-login, skipped path", Kind.OURS, RAW, app, static, 401, accepts),
+        Contestant("asgi-login, a bad token refused by login_required", Kind.OURS, RAW, gated, bad, 401, accepts),
+    ]
+
+
+def _starlette() -> list[Contestant]:
+    from asgi_login.starlette import install
+
+    return _in_framework("Starlette", lambda manager: _installed(install, frameworks.starlette(), manager))
+
+
+def _fastapi() -> list[Contestant]:
+    from fastapi import Depends, FastAPI
+    from fastapi.responses import PlainTextResponse
+
+    from asgi_login.fastapi import LoginManager as FastAPILoginManager
+    from asgi_login.fastapi import install
+
+    def dependency(manager: Any) -> ASGIApp:
+        app = FastAPI()
+
+        @app.get("/")
+        async def home(user=Depends(manager)):
+            return PlainTextResponse("x")
+
+        return _installed(install, app, manager)
+
+    return _in_framework("FastAPI", dependency, kind=FastAPILoginManager)
+
+
+def _litestar() -> list[Contestant]:
+    from litestar import Litestar
+
+    from asgi_login.litestar import LoginPlugin, guard
+
+    def guarded(manager: Any) -> ASGIApp:
+        page = frameworks.litestar_page(guards=[guard()])
+        return Litestar([page], plugins=[LoginPlugin(manager)], logging_config=None)
+
+    return _in_framework("Litestar", guarded)
+
+
+def _installed(install: Callable[..., None], app: ASGIApp, manager: Any) -> ASGIApp:
+    install(app, manager)
+    return app
+
+
+def _in_framework(
+    name: str, make: Callable[[Any], ASGIApp], *, kind: Callable[..., Any] = LoginManager
+) -> list[Contestant]:
+    found = []
+    for case, size in {COLD: 0, CACHED: 4096}.items():
+        manager = make_manager(kind=kind, token_cache_size=size)
+        token = access_token(manager)
+        good, bad = bearer(token), bearer(forged(token))
+        here = case.replace("asgi-login", f"asgi-login on {name}")
+        found.append(_of(here, make(manager), good=good, bad=bad, base=name))
+    return found

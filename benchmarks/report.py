@@ -1,0 +1,72 @@
+"""Tables, as aligned Markdown: the same on the terminal and in RESULTS.md."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.runner import Samples
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table of one section.
+
+    Attributes:
+        title: Its heading.
+        columns: The headings of the columns; the first holds names, the others numbers.
+        rows: The cells.
+        notes: Paragraphs below it.
+    """
+
+    title: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    notes: Sequence[str] = ()
+
+    def markdown(self) -> str:
+        """Return heading, table and notes; of what was not measured the notes alone."""
+        heading = f"## {self.title}"
+        if not self.rows:
+            return "\n\n".join([heading, *self.notes]) + "\n"
+        cells = [list(self.columns), *map(list, self.rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
+        rule = [("-" * width if i == 0 else "-" * (width - 1) + ":") for i, width in enumerate(widths)]
+        table = [_line(row, widths) for row in (cells[0], rule, *cells[1:])]
+        return "\n\n".join([heading, "\n".join(table), *self.notes]) + "\n"
+
+
+@dataclass(frozen=True)
+class Section:
+    """What one part of the run found.
+
+    Attributes:
+        tables: To show.
+        samples: To judge the targets by, under the names of the contestants.
+        figures: The same, of what is measured once.
+    """
+
+    tables: Sequence[Table]
+    samples: Mapping[str, Samples] = field(default_factory=dict)
+    figures: Mapping[str, float] = field(default_factory=dict)
+
+
+def timing_table(
+    title: str,
+    samples: Mapping[str, Samples],
+    *,
+    base: str,
+    unit: str = "µs",
+    notes: Iterable[str] = (),
+) -> Table:
+    """Return medians with their quartiles, and the ratio of each to `base`."""
+    divisor = {"µs": 1, "ms": 1000}[unit]
+    rows = []
+    for name, one in samples.items():
+        ratio, _ = one.over(samples[base]).format()
+        rows.append([name, *one.format(divisor=divisor), ratio])
+    return Table(title, ["", f"median, {unit}", "quartiles", f"ratio to: {base}"], rows, tuple(notes))
+
+
+def _line(cells: Sequence[str], widths: Sequence[int]) -> str:
+    first = cells[0].ljust(widths[0])
+    rest = [cell.rjust(width) for cell, width in zip(cells[1:], widths[1:], strict=True)]
+    return "| " + " | ".join([first, *rest]) + " |"

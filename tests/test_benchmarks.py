@@ -1,0 +1,93 @@
+"""The benchmarks run: their numbers are for people to read, so that nothing here looks at a time."""
+
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from benchmarks import ours
+from benchmarks.added import CACHED_FLOOR
+from benchmarks.chart import bar_chart
+from benchmarks.contestants import Kind, contestant
+from benchmarks.drive import Request, bearer
+from benchmarks.frameworks import RAW, page
+from benchmarks.runner import Samples
+
+ROOT = Path(__file__).parent.parent
+SECTIONS = ["added", "verification", "growth", "signing", "imports"]
+SVG = "{http://www.w3.org/2000/svg}"
+PEERS = ["fastapi-login", "fastapi-users", "authx", "starlette-login"]
+
+
+@pytest.fixture(scope="module")
+def quick_run():
+    command = [sys.executable, "-m", "benchmarks", "--quick", "--only", *SECTIONS]
+    return subprocess.run(  # noqa: S603 - our own command
+        command, cwd=ROOT, capture_output=True, text=True, check=True, timeout=120
+    ).stdout
+
+
+def test_a_quick_run_prints_a_table_of_each_section(quick_run):
+    for title in (
+        "Targets",
+        "Added to a request",
+        "Verification alone, HS256",
+        "Verification alone, RS256 (2048 bits)",
+        "Growth of a request's cost",
+        "Verification after many distinct tokens",
+        "Hostile headers",
+        "Signing RS256 (2048 bits)",
+        "Import",
+    ):
+        assert f"## {title}\n" in quick_run
+
+
+@pytest.mark.parametrize(
+    "name", [ours.CACHED, ours.COLD, ours.CACHED_RS256, ours.SESSION, ours.ANONYMOUS, CACHED_FLOOR]
+)
+def test_what_the_targets_are_judged_by_is_measured(quick_run, name):
+    assert f"| {name} " in quick_run
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_a_peer_is_measured_or_said_to_be_missing(quick_run, peer):
+    try:
+        version(peer)
+    except PackageNotFoundError:
+        assert f"Not measured: {peer}: " in quick_run
+    else:
+        assert f"| {peer}, " in quick_run
+
+
+def test_no_contestant_answers_wrongly(quick_run):
+    assert "answered" not in quick_run.replace("Every contestant answered", "")
+
+
+def test_a_quick_run_leaves_the_results_as_they_are(quick_run):
+    assert quick_run.endswith("RESULTS.md and the chart are left as they are: only a full run writes them.\n")
+
+
+def test_an_application_that_lets_everybody_in_is_not_measured():
+    async def let_in(scope, receive, send):
+        scope["state"]["user"] = "ada"
+        await page(scope, receive, send)
+
+    open_door = contestant("open", Kind.PEER, RAW, let_in, good=bearer("a"), bad=bearer("b"), none=Request())
+    assert open_door.problem() == "answered 200 instead of 401 to a bad credential"
+
+
+def test_differences_and_ratios_are_taken_round_by_round():
+    noisy, bare = Samples((3.0, 30.0, 6.0)), Samples((1.0, 10.0, 2.0))
+    assert noisy.minus(bare).values == (2.0, 20.0, 4.0)
+    assert noisy.over(bare).values == (3.0, 3.0, 3.0)
+    assert (noisy.median, Samples((5.0,)).low) == (6.0, 5.0)
+
+
+def test_the_chart_has_a_bar_for_each_value_in_proportion():
+    chart = bar_chart("a < b", {"one": (5, "ours"), "two": (10, "peer")}, unit="µs")
+    svg = ET.fromstring(chart)  # noqa: S314 - our own drawing
+    widths = {rect.get("class"): float(rect.get("width")) for rect in svg.iter(f"{SVG}rect")}
+    assert widths["peer"] == pytest.approx(2 * widths["ours"], rel=0.01)

@@ -18,6 +18,7 @@ Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
 NO_COOKIES: Final[Cookies] = MappingProxyType({})
 
 # Bounds on what one client may make us look at. Go stopped at 3,000 cookies after CVE-2025-58186.
+MAX_HEADER_LINES = 1_000
 MAX_COOKIE_LINES_BYTES = 16_384
 MAX_COOKIE_PAIRS = 3_000
 
@@ -51,9 +52,15 @@ def header(scope: Scope, name: bytes) -> bytes | None:
 
 
 def credential_lines(scope: Scope) -> CredentialLines | None:
-    """Return the values of the Authorization and of the Cookie lines, read in one pass; None if there are neither."""
+    """Return the values of the Authorization and of the Cookie lines, read in one pass; None if there are neither.
+
+    Nobody is looked for in more than 1,000 lines: no server lets as many through, and no browser sends them.
+    """
     found: CredentialLines | None = None
-    for key, value in headers_of(scope):
+    headers = headers_of(scope)
+    if len(headers) > MAX_HEADER_LINES:
+        return None
+    for key, value in headers:
         # Most lines are ruled out by their length, which is cheaper than folding their case.
         if len(key) in {6, 13}:
             name = key.lower()

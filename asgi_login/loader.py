@@ -3,15 +3,15 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Generic, NoReturn, TypeVar, cast
-
-import anyio.to_thread
-from anyio import CapacityLimiter
-from anyio.lowlevel import RunVar
+from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
 
 from asgi_login._asgi import Scope
 from asgi_login._callables import is_async_callable
 from asgi_login.claims import Claims
+
+if TYPE_CHECKING:
+    from anyio import CapacityLimiter
+    from anyio.lowlevel import RunVar
 
 UserT = TypeVar("UserT")
 
@@ -23,11 +23,10 @@ _MAX_THREADS = 40
 class UserLoader(Generic[UserT]):
     """Holds the loader, which is registered after the manager is made, and calls it."""
 
-    __slots__ = ("_call", "_limiter", "_plain_type")
+    __slots__ = ("_call", "_plain_type")
 
     def __init__(self) -> None:
         self._call: Callable[[str, Scope, Claims], Awaitable[object]] = _no_loader
-        self._limiter = RunVar[CapacityLimiter]("asgi_login_user_loader")
         self._plain_type: type = type(None)
 
     def register(self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
@@ -43,8 +42,13 @@ class UserLoader(Generic[UserT]):
             raise TypeError("a user loader returns the user: it cannot be a generator, use return in place of yield")
         extras = _check_call(function, args, kwargs)
         call = _adapted(function, args, kwargs, extras)
-        is_async = is_async_callable(function)
-        self._call = cast("Callable[..., Awaitable[object]]", call) if is_async else partial(self._in_thread, call)
+        if is_async_callable(function):
+            self._call = cast("Callable[..., Awaitable[object]]", call)
+        else:
+            # Here, because it takes half as long as the rest of the package, and only plain functions need it.
+            from anyio.lowlevel import RunVar  # noqa: PLC0415
+
+            self._call = partial(_in_thread, RunVar("asgi_login_user_loader"), call)
 
     async def load(self, sub: str, scope: Scope, claims: Claims) -> UserT | None:
         """Return the user, or None if there is no such user.
@@ -62,16 +66,23 @@ class UserLoader(Generic[UserT]):
             self._plain_type = type(user)
         return cast("UserT | None", user)
 
-    async def _in_thread(
-        self, call: Callable[[str, Scope, Claims], object], sub: str, scope: Scope, claims: Claims
-    ) -> object:
-        # An event loop of its own has a limiter of its own.
-        limiter = self._limiter.get(None)
-        if limiter is None:
-            limiter = CapacityLimiter(_MAX_THREADS)
-            self._limiter.set(limiter)
-        # In a list, because trio refuses a thread that returns a coroutine.
-        return (await anyio.to_thread.run_sync(lambda: [call(sub, scope, claims)], limiter=limiter))[0]
+
+async def _in_thread(
+    limiters: "RunVar[CapacityLimiter]",
+    call: Callable[[str, Scope, Claims], object],
+    sub: str,
+    scope: Scope,
+    claims: Claims,
+) -> object:
+    from anyio import CapacityLimiter, to_thread  # noqa: PLC0415
+
+    # An event loop of its own has a limiter of its own.
+    limiter = limiters.get(None)
+    if limiter is None:
+        limiter = CapacityLimiter(_MAX_THREADS)
+        limiters.set(limiter)
+    # In a list, because trio refuses a thread that returns a coroutine.
+    return (await to_thread.run_sync(lambda: [call(sub, scope, claims)], limiter=limiter))[0]
 
 
 def _no_loader(_sub: str, _scope: Scope, _claims: Claims) -> NoReturn:

@@ -1,7 +1,5 @@
 """One websocket, with the right close or denial where a gate has refused and the application could not say so."""
 
-import anyio
-
 from asgi_login._asgi import ASGIApp, Cookies, Message, Receive, Scope, Send
 from asgi_login.errors import AuthError
 from asgi_login.fallback import auth_error_in, dressed, is_another_failure, log_refusal
@@ -29,10 +27,13 @@ class WebSocketFallback(Record):
         *,
         deny: ASGIApp | None = None,
     ) -> None:
+        # Here, because it takes half as long as the rest of the package, and only websockets need it.
+        from anyio import Event  # noqa: PLC0415
+
         super().__init__(auth, renewed, scope, send)
         self._receive = receive
         self._deny = deny
-        self._connected = anyio.Event()
+        self._connected = Event()
         self._receiving = False
         self._accepted = False
         self._ended = False

@@ -312,6 +312,13 @@ class TestReadingCookies:
         assert user_of((b"cookie", b"a;" * 3_000 + ours)) is None
         assert user_of((b"cookie", ours + b";a" * 3_000)) is None
 
+    @pytest.mark.parametrize("credential", [bearer(TOKEN), cookie(TOKEN)])
+    def test_nobody_is_looked_for_in_more_than_1000_header_lines(self, credential):
+        others = [(b"x-more", b"1")] * 999
+        assert user_of(*others, credential) == "ada"
+        assert user_of(*others, (b"x-more", b"1"), credential) is None
+        assert user_of(credential, *others, (b"x-more", b"1")) is None
+
     @pytest.mark.parametrize("pair", [b";", b"a=b;", COOKIE.encode() + b"=;", b"__Host-access-token", b"="])
     def test_16_kilobytes_of_cookies_are_read_in_no_time(self, pair):
         app = protected(make_manager())

@@ -6,8 +6,9 @@ from pathlib import Path
 import conformance.apps
 import pytest
 from conformance import matrix
+from conformance.browser import Browser
 from conformance.contract import Site
-from conformance.logins import Logins
+from conformance.logins import shared
 
 FRAMEWORKS = [
     importlib.import_module(f"conformance.apps.{module.name}").FRAMEWORK
@@ -19,7 +20,7 @@ MOUNTINGS = [
     for mount in framework.mounts
 ]
 
-USUAL = Logins()
+USUAL = shared()
 BUILT = {}
 
 
@@ -34,13 +35,13 @@ class Mounting:
     def app(self, *logins, mount=None, **settings):
         """Return the application for these logins; the newest one's `site` is kept.
 
-        What only the usual logins need is built once: an application serves more than one request, and building
-        one takes longer than most tests.
+        What only shared logins need is built once: an application serves more than one request, and building one
+        takes longer than most tests.
         """
         mount = mount or self.mount
-        if logins != (USUAL,):
+        if not all(one.is_shared for one in logins):
             return self._build(logins, mount, settings)[0]
-        key = (self.framework.name, mount, repr(settings))
+        key = (self.framework.name, mount, logins, repr(settings))
         if key not in BUILT:
             BUILT[key] = self._build(logins, mount, settings)
         app, self.site = BUILT[key]
@@ -73,6 +74,21 @@ def logins():
 @pytest.fixture
 def app(mounting, logins):
     return mounting.app(logins)
+
+
+@pytest.fixture
+def browse(mounting):
+    def start(logins=USUAL, **settings):
+        """Return a browser without a cookie, at an application for these logins."""
+        logins.forget()
+        return Browser(mounting.app(logins), logins.clock, **settings)
+
+    return start
+
+
+@pytest.fixture
+def browser(browse):
+    return browse()
 
 
 def pytest_addoption(parser):

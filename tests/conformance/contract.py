@@ -1,7 +1,8 @@
 """What an application file of the conformance suite provides, and what its views have in common.
 
 A framework joins the suite by one file in `apps/` with a `FRAMEWORK`. Its `build` makes the application with these
-paths; views are written as users of that framework write them, and answer with the functions below.
+paths; handlers are written as users of that framework write them, around the views of `views.py` wherever they can be
+shared, and answer with the functions below.
 
 HTTP, each GET unless said otherwise:
 
@@ -19,6 +20,7 @@ HTTP, each GET unless said otherwise:
 /web/read                @requires_scopes("read", manager="web"), then `report`
 /admin                   `Gate(…, scopes=["admin"], exempt=["/admin/help"])` around a mounted application with
                          /page, /help, /help/more and /helpdesk, each `report`; also POST and OPTIONS
+/bank                    `Gate(…, fresh=True)` around a mounted application with /page, which is the same
 /stream                  `CHUNKS`, streamed
 /stream-midway           the first of `CHUNKS`, then `members_only`, then the rest
 /background              `PLAIN`, and afterwards `site.try_gate` as a background task
@@ -36,12 +38,13 @@ HTTP, each GET unless said otherwise:
 /meet                    `await site.meet()`, then `report`                              /meet-sync: `site.meet_sync()`
 /keep-context            `site.keep_context()`, then `PLAIN`
 
-POST, for the user "ada" of the first manager:
+POST, at the first manager, for the user `sub` of the query string or "ada":
 
-/session/in              `login_user` with the scope "read", then `report`               /session/in-sync
-/session/in-and-fail     `login_user`, then 409 and `CAUGHT`
+/session/in              `login_user` with the scope "read", and `remember` where the query says so; then `report`
+/session/in-and-fail     `login_user`, then 409, `CAUGHT` and `PLAIN_HEADERS`
 /session/out             `logout_user`, then `report`
 /session/confirm         `confirm_login`, then `report`
+/session/in-sync, /session/out-sync, /session/confirm-sync   the same in a plain view, which then answers with `seen`
 
 Everywhere: `LogInFirstError` is answered with 418 and `PLEASE`, `NotYoursError` with 451 and `PLEASE`; on a
 websocket both close with 4999. Views that answer with `report`, and /ws/echo, note with `site.visit` that they ran.
@@ -57,6 +60,7 @@ WebSocket:
 /ws/own-close            closes with 4000 without accepting
 /ws/catches              `members_only`; after an AuthError accepts, sends "please log in" and closes with 4000
 /ws/catches-and-fails    `members_only`; after an AuthError `OwnError` is raised
+/ws/session/in           `login_user` for "ada" before the accept, then like /ws/echo
 /ws/raises               `OwnError` before the accept
 /ws/raises-after-accept  `OwnError` after the accept
 /admin/ws                like /ws/echo, behind the Gate
@@ -191,21 +195,27 @@ def own_body(status):
     return f"own {status}".encode()
 
 
-def who(scope):
-    """Return everything that tells about the user, from the scope and from the context."""
-    state, current = scope["state"], current_auth()
+def seen(scope):
+    """Return everything in the scope that tells about the user."""
+    state = scope["state"]
     auth = state["auth"]
     return {
         "user": state["user"].name if state["user"] else None,
         "scopes": sorted(state["scopes"]),
         "authenticated": auth.is_authenticated,
+        "fresh": auth.fresh,
         "manager": auth.manager,
         "transport": auth.transport,
         "error": type(auth.error).__name__ if auth.error else None,
         "auth_user": auth.user.name if auth.user else None,
         "auth_scopes": sorted(auth.scopes),
-        "current_user": current.user.name if current.user else None,
     }
+
+
+def who(scope):
+    """Return what the scope tells about the user, and whom the context knows."""
+    current = current_auth()
+    return {**seen(scope), "current_user": current.user.name if current.user else None}
 
 
 def report(scope):

@@ -31,8 +31,8 @@ def encode_headers(headers):
     return [tuple(part.encode("latin-1") if isinstance(part, str) else part for part in pair) for pair in headers]
 
 
-def make_scope(kind, path, *, headers=(), query=b"", state=ABSENT, omit=(), **more):
-    """Return the scope a server makes; `state` and the keys in `omit` may be missing."""
+def make_scope(kind, path, *, headers=(), host="site.example", query=b"", state=ABSENT, omit=(), **more):
+    """Return the scope a server makes; `host`, `state` and the keys in `omit` may be missing."""
     scope = {
         "type": kind,
         "asgi": {"version": "3.0", "spec_version": "2.4"},
@@ -43,7 +43,7 @@ def make_scope(kind, path, *, headers=(), query=b"", state=ABSENT, omit=(), **mo
         "query_string": query,
         "root_path": "",
         "headers": encode_headers(
-            [("host", "site.example"), *headers] if isinstance(headers, (list, tuple)) else headers
+            [*([("host", host)] if host else []), *headers] if isinstance(headers, (list, tuple)) else headers
         ),
         "client": ("203.0.113.7", 51234),
         "server": ("site.example", 443),
@@ -74,6 +74,12 @@ class Connection:
     @property
     def vary(self):
         return [one.strip().lower() for line in self.header("vary") for one in line.split(",")]
+
+    @property
+    def set_cookies(self):
+        """Return every Set-Cookie line, on whatever it was sent: a response, an accept or a denial."""
+        lines = [pair for message in self.messages for pair in message.get("headers", ())]
+        return [value.decode("latin-1") for name, value in lines if name == b"set-cookie"]
 
     @property
     def json(self):

@@ -37,6 +37,7 @@ class Logins:
     """One manager, and whom it has looked up; there is no user "gone", and for "broken" the database is down."""
 
     def __init__(self, secret=SECRET, *, clock=None, factory=LoginManager, **settings):
+        self.is_shared = False
         self.clock = clock or Clock()
         self.loads = []
         settings.setdefault("transports", [BearerTransport(), CookieTransport()])
@@ -59,6 +60,13 @@ class Logins:
 
     def fresh_token(self, sub="ada", *scopes):
         return self.token(sub, *scopes, auth_time=int(self.clock()))
+
+
+def shared(**settings):
+    """Return logins for more than one test, so that their applications are built once; call `forget` before each."""
+    logins = Logins(**settings)
+    logins.is_shared = True
+    return logins
 
 
 def _b64(data):

@@ -40,7 +40,8 @@ def _words(name):
 
 def _heading(item):
     spaced = "".join(f" {one.lower()}" if one.isupper() else one for one in item.cls.__name__.removeprefix("Test"))
-    kind = {"test_conformance": "HTTP", "test_conformance_websocket": "WebSocket"}.get(item.path.stem, "Sessions")
+    part = item.path.stem.removeprefix("test_conformance").removeprefix("_")
+    kind = {"": "HTTP", "websocket": "WebSocket"}.get(part, part.capitalize())
     return f"{kind}: {spaced.strip()}"
 
 

@@ -1,65 +1,46 @@
-import json
-from dataclasses import dataclass
 from datetime import timedelta
 from urllib.parse import quote
 
 import anyio
 import pytest
 from conformance import contract, driver
+from conformance.answers import (
+    CROSS_ORIGIN,
+    EXPIRED,
+    INVALID_REQUEST,
+    INVALID_TOKEN,
+    NOT_FRESH,
+    UNAUTHORIZED,
+    assert_refused,
+    insufficient_scope,
+)
 from conformance.apps import raw
+from conformance.browser import HTML
 from conformance.contract import LogInFirstError, NotYoursError, Site
 from conformance.driver import bearer, cookie, http
-from conformance.logins import OTHER_SECRET, SECRET, DatabaseDownError, Logins, User, bad_tokens
+from conformance.logins import OTHER_SECRET, SECRET, DatabaseDownError, Logins, User, bad_tokens, shared
 
 from asgi_login import AuthError, AuthMiddleware, BearerTransport, CookieTransport, Sessions, current_auth
 
 pytestmark = pytest.mark.anyio
 
-
-@dataclass(frozen=True)
-class Answer:
-    """What the client sees of a refusal."""
-
-    status: int
-    error: str
-    description: str
-    challenge: str | None
+ASKING = shared(redirect_to="/login-page", sessions=Sessions(reauthenticate_at="/again?why=fresh"))
+REDIRECTING = shared(redirect_to="/login-page")
+WEB = shared(name="web", realm="web")
+API = shared(secret=OTHER_SECRET, name="api", realm="api", transports=[BearerTransport()])
 
 
-UNAUTHORIZED = Answer(401, "unauthorized", "Authentication is required", 'Bearer realm="api"')
-
-
-def with_code(status, error, description, more=""):
-    challenge = f'Bearer realm="api", error="{error}", error_description="{description}"{more}'
-    return Answer(status, error, description, challenge)
-
-
-INVALID_TOKEN = with_code(401, "invalid_token", "The token is invalid")
-EXPIRED = with_code(401, "invalid_token", "The token has expired")
-INVALID_REQUEST = with_code(
-    400, "invalid_request", "The request must carry one Authorization header with one Bearer token"
+USERS_ONLY = (
+    "/login",
+    "/login-sync",
+    "/fresh",
+    "/fresh-sync",
+    "/read",
+    "/read-sync",
+    "/read-write",
+    "/admin/page",
+    "/bank/page",
 )
-NOT_FRESH = with_code(401, "insufficient_user_authentication", "A more recent login is required")
-CROSS_ORIGIN = Answer(403, "cross_origin_request", "The request comes from another origin", None)
-
-
-def insufficient_scope(*required):
-    description = "The request requires higher privileges than the token grants"
-    return with_code(403, "insufficient_scope", description, f', scope="{" ".join(required)}"')
-
-
-def assert_refused(connection, answer, *, has_body=True):
-    body = json.dumps({"error": answer.error, "error_description": answer.description}).encode()
-    assert (connection.status, connection.body) == (answer.status, body if has_body else b"")
-    assert connection.header("www-authenticate") == ([answer.challenge] if answer.challenge else [])
-    assert connection.header("content-type") == ["application/json"]
-    assert connection.header("content-length") == [str(len(body))]
-    assert connection.header("cache-control") == ["no-store"]
-    assert connection.header("location") == connection.header("set-cookie") == []
-    assert connection.is_complete
-
-
-USERS_ONLY = ("/login", "/login-sync", "/fresh", "/fresh-sync", "/read", "/read-sync", "/read-write", "/admin/page")
 EVERY_GATE = (*USERS_ONLY, "/task-group")
 
 
@@ -71,6 +52,7 @@ class TestIdentity:
             "user": None,
             "scopes": [],
             "authenticated": False,
+            "fresh": False,
             "manager": None,
             "transport": None,
             "error": None,
@@ -89,6 +71,7 @@ class TestIdentity:
             "user": "ada",
             "scopes": ["a", "b"],
             "authenticated": True,
+            "fresh": False,
             "manager": "default",
             "transport": carry.__name__,
             "error": None,
@@ -175,7 +158,8 @@ class TestGates:
     )
     async def test_a_malformed_authorization_is_a_bad_request(self, app, logins, lines):
         headers = [("authorization", line.format(token=logins.token())) for line in lines]
-        assert_refused(await http(app, "/login", headers=[*headers, cookie(logins.token())]), INVALID_REQUEST)
+        for path in ("/login", "/read", "/admin/page"):
+            assert_refused(await http(app, path, headers=[*headers, cookie(logins.token())]), INVALID_REQUEST)
 
     @pytest.mark.parametrize("value", [b"Bearer \xff\xfe", b"Bearer a\xa0b", b"Bearer \xe4.\xe4.\xe4"])
     async def test_bytes_outside_of_ascii_are_only_a_bad_token(self, app, value):
@@ -203,14 +187,14 @@ class TestGates:
         token = logins.token("ada", "admin", "write", "read")
         assert (await http(app, path, headers=[bearer(token)])).json["user"] == "ada"
 
-    @pytest.mark.parametrize("path", ["/fresh", "/fresh-sync"])
+    @pytest.mark.parametrize("path", ["/fresh", "/fresh-sync", "/bank/page"])
     @pytest.mark.parametrize("age", [None, 601])
     async def test_a_login_that_is_not_fresh_is_asked_to_log_in_again(self, app, logins, path, age):
         token = logins.token() if age is None else logins.fresh_token()
         logins.clock.tick(age or 0)
         assert_refused(await http(app, path, headers=[bearer(token)]), NOT_FRESH)
 
-    @pytest.mark.parametrize("path", ["/fresh", "/fresh-sync"])
+    @pytest.mark.parametrize("path", ["/fresh", "/fresh-sync", "/bank/page"])
     @pytest.mark.parametrize("age", [0, 600])
     @pytest.mark.parametrize("carry", [bearer, cookie])
     async def test_a_fresh_login_passes(self, app, logins, path, age, carry):
@@ -287,10 +271,11 @@ class TestGateAroundAMount:
         headers = [("origin", "https://app.example"), ("access-control-request-method", "POST")]
         if carry is not None:
             headers.append(carry(logins.token("ada", "admin")))
-        connection = await http(app, "/admin/page", method="OPTIONS", headers=headers)
-        assert (connection.status, connection.body, connection.is_complete) == (204, b"", True)
-        assert connection.header("www-authenticate") == []
-        assert not [name for name, _ in connection.headers if name.startswith(b"access-control")]
+        for path in ("/admin/page", "/bank/page"):
+            connection = await http(app, path, method="OPTIONS", headers=headers)
+            assert (connection.status, connection.body, connection.is_complete) == (204, b"", True)
+            assert connection.header("www-authenticate") == []
+            assert not [name for name, _ in connection.headers if name.startswith(b"access-control")]
         assert mounting.site.visits == []
 
     @pytest.mark.parametrize("missing", ["origin", "access-control-request-method"])
@@ -312,17 +297,18 @@ class TestGateAroundAMount:
 
 
 class TestRedirects:
-    HTML = ("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")
-
     @pytest.fixture
     def logins(self):
-        return Logins(redirect_to="/login-page", sessions=Sessions(reauthenticate_at="/again?why=fresh"))
+        ASKING.forget()
+        return ASKING
 
-    @pytest.mark.parametrize("path", ["/login", "/login-sync", "/fresh", "/read", "/admin/page", "/task-group"])
+    @pytest.mark.parametrize(
+        "path", ["/login", "/login-sync", "/fresh", "/read", "/admin/page", "/bank/page", "/task-group"]
+    )
     async def test_a_browser_that_navigates_is_sent_to_log_in(self, app, mounting, path):
         here = quote(f"{path}?page=2&q=a%20b", safe="")
         for credential in ([], [bearer("not-a-token")], [cookie("not-a-token")]):
-            connection = await http(app, path, query=b"page=2&q=a%20b", headers=[self.HTML, *credential])
+            connection = await http(app, path, query=b"page=2&q=a%20b", headers=[HTML, *credential])
             assert connection.header("location") == [f"/login-page?next={here}"]
             assert (connection.status, connection.body) == (303, b"")
             assert connection.header("cache-control") == ["no-store"]
@@ -330,32 +316,40 @@ class TestRedirects:
         assert mounting.site.visits == []
 
     async def test_a_head_request_of_a_browser_is_sent_to_log_in(self, app):
-        connection = await http(app, "/read", method="HEAD", headers=[self.HTML])
+        connection = await http(app, "/read", method="HEAD", headers=[HTML])
         assert (connection.status, connection.header("location")) == (303, ["/login-page?next=%2Fread"])
 
     @pytest.mark.parametrize("accept", ["application/json", "*/*", "text/*", "text/html;q=0", "text/htmlish"])
     async def test_whoever_does_not_ask_for_html_gets_the_401(self, app, accept):
-        assert_refused(await http(app, "/login", headers=[("accept", accept)]), UNAUTHORIZED)
+        for path in ("/login", "/read", "/admin/page", "/bank/page"):
+            assert_refused(await http(app, path, headers=[("accept", accept)]), UNAUTHORIZED)
+            connection = await http(app, path, headers=[("accept", accept), bearer("not-a-token")])
+            assert_refused(connection, INVALID_TOKEN)
 
-    async def test_an_unsafe_request_gets_the_401(self, app):
-        assert_refused(await http(app, "/login", method="POST", headers=[self.HTML]), UNAUTHORIZED)
+    @pytest.mark.parametrize("path", ["/login", "/admin/page"])
+    async def test_an_unsafe_request_gets_the_401(self, app, path):
+        assert_refused(await http(app, path, method="POST", headers=[HTML]), UNAUTHORIZED)
 
-    async def test_a_missing_scope_is_no_reason_to_log_in(self, app, logins):
-        connection = await http(app, "/read", headers=[self.HTML, bearer(logins.token())])
-        assert_refused(connection, insufficient_scope("read"))
+    @pytest.mark.parametrize(("path", "scope"), [("/read", "read"), ("/admin/page", "admin")])
+    async def test_a_missing_scope_is_no_reason_to_log_in(self, app, logins, path, scope):
+        connection = await http(app, path, headers=[HTML, bearer(logins.token())])
+        assert_refused(connection, insufficient_scope(scope))
 
     async def test_a_malformed_request_is_no_reason_to_log_in(self, app):
-        connection = await http(app, "/login", headers=[self.HTML, ("authorization", "Bearer")])
+        connection = await http(app, "/login", headers=[HTML, ("authorization", "Bearer")])
         assert_refused(connection, INVALID_REQUEST)
 
-    async def test_a_login_that_is_not_fresh_is_sent_to_confirm_it(self, app, logins):
-        connection = await http(app, "/fresh", headers=[self.HTML, cookie(logins.token())])
-        assert (connection.status, connection.header("location")) == (303, ["/again?why=fresh&next=%2Ffresh"])
+    @pytest.mark.parametrize("path", ["/fresh", "/bank/page"])
+    async def test_a_login_that_is_not_fresh_is_sent_to_confirm_it(self, app, logins, path):
+        connection = await http(app, path, headers=[HTML, cookie(logins.token())])
+        location = f"/again?why=fresh&next={quote(path, safe='')}"
+        assert (connection.status, connection.header("location")) == (303, [location])
 
-    async def test_without_reauthenticate_at_a_login_that_is_not_fresh_gets_the_401(self, mounting):
-        logins = Logins(redirect_to="/login-page")
-        connection = await http(mounting.app(logins), "/fresh", headers=[self.HTML, bearer(logins.token())])
-        assert_refused(connection, NOT_FRESH)
+    @pytest.mark.parametrize("path", ["/fresh", "/bank/page"])
+    async def test_without_reauthenticate_at_a_login_that_is_not_fresh_gets_the_401(self, mounting, path):
+        REDIRECTING.forget()
+        app = mounting.app(REDIRECTING)
+        assert_refused(await http(app, path, headers=[HTML, bearer(REDIRECTING.token())]), NOT_FRESH)
 
     async def test_an_absolute_login_page_is_kept_and_host_is_not_read(self, mounting):
         app = mounting.app(Logins(redirect_to="https://login.example/?tenant=a"))
@@ -365,10 +359,10 @@ class TestRedirects:
 
     async def test_a_path_that_another_site_could_be_read_from_is_not_handed_on(self, mounting, logins):
         reference = raw.build(Site([logins.manager], "wrapped"))
-        connection = await http(reference, "/admin//evil.example", headers=[self.HTML])
+        connection = await http(reference, "/admin//evil.example", headers=[HTML])
         assert connection.header("location") == ["/login-page?next=%2Fadmin%2F%2Fevil.example"]
         app = mounting.app(logins)
-        connection = await http(app, "/login", root_path="//evil.example", headers=[self.HTML])
+        connection = await http(app, "/login", root_path="//evil.example", headers=[HTML])
         assert all("next=%2F%2F" not in location for location in connection.header("location"))
 
 
@@ -622,7 +616,7 @@ class TestBytes:
         assert (await http(app, path, headers=headers)).vary == []
 
     async def test_a_redirect_of_a_refused_cookie_varies(self, mounting):
-        app = mounting.app(Logins(redirect_to="/login-page"))
+        app = mounting.app(REDIRECTING)
         connection = await http(app, "/login", headers=[cookie("not-a-token"), ("accept", "text/html")])
         assert (connection.status, connection.vary) == (303, ["cookie"])
 
@@ -661,11 +655,13 @@ class TestSkip:
 class TestSeveralManagers:
     @pytest.fixture
     def web(self):
-        return Logins(name="web", realm="web")
+        WEB.forget()
+        return WEB
 
     @pytest.fixture
     def api(self):
-        return Logins(OTHER_SECRET, name="api", realm="api", transports=[BearerTransport()])
+        API.forget()
+        return API
 
     @pytest.fixture
     def app(self, mounting, web, api):
@@ -727,8 +723,8 @@ class TestSeveralManagers:
 
 class TestNestedMiddlewares:
     @pytest.fixture
-    def inner(self):
-        return Logins()
+    def inner(self, logins):
+        return logins
 
     @pytest.fixture
     def outer(self):

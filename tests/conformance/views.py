@@ -1,10 +1,12 @@
 """The views of the contract without a framework, for applications that put a native handler around each."""
 
 import asyncio
+import json
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import parse_qs
 
 import anyio
 import anyio.lowlevel
@@ -20,8 +22,10 @@ from conformance.contract import (
     own_body,
     readers_only,
     report,
+    seen,
     whoami,
 )
+from conformance.logins import User
 
 from asgi_login import AuthError, Gate, fresh_login_required, get_auth, login_required, requires_scopes
 
@@ -80,24 +84,35 @@ class Pages:
         return Reply(PLAIN)
 
     async def log_in(self, scope):
-        self.site.managers[0].login_user(scope, "ada", scopes=["read"])
+        self.log_in_sync(scope)
         return Reply(report(scope))
 
     def log_in_sync(self, scope):
-        self.site.managers[0].login_user(scope, "ada", scopes=["read"])
-        return Reply(report(scope))
+        asked = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
+        [sub] = asked.get("sub", ["ada"])
+        manager = self.site.managers[0]
+        manager.login_user(scope, sub, user=User(sub), scopes=["read"], remember="remember" in asked)
+        return Reply(json.dumps(seen(scope)).encode())
 
     async def log_in_and_fail(self, scope):
-        self.site.managers[0].login_user(scope, "ada")
-        return Reply(CAUGHT, 409)
+        self.log_in_sync(scope)
+        return Reply(CAUGHT, 409, PLAIN_HEADERS)
 
     async def log_out(self, scope):
-        self.site.managers[0].logout_user(scope)
+        self.log_out_sync(scope)
         return Reply(report(scope))
 
+    def log_out_sync(self, scope):
+        self.site.managers[0].logout_user(scope)
+        return Reply(json.dumps(seen(scope)).encode())
+
     async def confirm(self, scope):
-        self.site.managers[0].confirm_login(scope)
+        self.confirm_sync(scope)
         return Reply(report(scope))
+
+    def confirm_sync(self, scope):
+        self.site.managers[0].confirm_login(scope)
+        return Reply(json.dumps(seen(scope)).encode())
 
     def views(self):
         return [
@@ -127,12 +142,15 @@ class Pages:
             View("/session/in-sync", self.log_in_sync, ("POST",), is_sync=True),
             View("/session/in-and-fail", self.log_in_and_fail, ("POST",)),
             View("/session/out", self.log_out, ("POST",)),
+            View("/session/out-sync", self.log_out_sync, ("POST",), is_sync=True),
             View("/session/confirm", self.confirm, ("POST",)),
+            View("/session/confirm-sync", self.confirm_sync, ("POST",), is_sync=True),
         ]
 
-    def admin(self, prefix="/admin"):
+    def gated(self):
         methods = ("GET", "POST", "OPTIONS")
-        return [View(prefix + path, self.shown, methods) for path in ("/page", "/help", "/help/more", "/helpdesk")]
+        admin = [View(f"/admin{path}", self.shown, methods) for path in ("/page", "/help", "/help/more", "/helpdesk")]
+        return [*admin, View("/bank/page", self.shown, methods)]
 
 
 class Answers:
@@ -300,6 +318,10 @@ class Sockets:
         await socket.accept()
         await self.answer_texts(socket, by_hand)
 
+    async def log_in(self, socket):
+        self.site.managers[0].login_user(socket.scope, "ada")
+        await self.echo(socket)
+
     async def own_close(self, socket):
         await socket.close(4000)
 
@@ -332,6 +354,7 @@ class Sockets:
             View("/ws/after-accept", self.after_accept),
             View("/ws/after-accept-read", self.after_accept_read),
             View("/ws/require", self.require),
+            View("/ws/session/in", self.log_in),
             View("/ws/own-close", self.own_close),
             View("/ws/catches", self.catches),
             View("/ws/catches-and-fails", self.catches_and_fails),
@@ -339,16 +362,25 @@ class Sockets:
             View("/ws/raises-after-accept", self.raises_after_accept),
         ]
 
-    def admin(self, prefix="/admin"):
-        return [View(prefix + "/ws", self.echo), View(prefix + "/ws/after-accept", self.after_accept_read)]
+    def gated(self):
+        return [View("/admin/ws", self.echo), View("/admin/ws/after-accept", self.after_accept_read)]
 
 
-class GatedAdmin:
-    """Asks for the scope below /admin, in front of a framework that mounts no ASGI application."""
+def gates(admin, bank):
+    """Return the two gates that the contract has, by their paths."""
+    return {"/admin": Gate(admin, scopes=["admin"], exempt=["/admin/help"]), "/bank": Gate(bank, fresh=True)}
+
+
+def first_segment(path):
+    return "/" + path[1:].partition("/")[0]
+
+
+class Gated:
+    """Puts the gates in front of a framework that mounts no ASGI application."""
 
     def __init__(self, app):
         self.app = app
-        self.gated = Gate(app, scopes=["admin"], exempt=["/admin/help"])
+        self.gates = gates(app, app)
 
     async def __call__(self, scope, receive, send):
         if scope["type"] == "lifespan":
@@ -356,7 +388,7 @@ class GatedAdmin:
             return
         path = scope.get("path", "")
         scope["route"] = path
-        await (self.gated if path.startswith("/admin/") else self.app)(scope, receive, send)
+        await self.gates.get(first_segment(path), self.app)(scope, receive, send)
 
 
 class EnoughThreads:

@@ -9,7 +9,7 @@ from conformance.contract import PLEASE, Framework, LogInFirstError, NotYoursErr
 from conformance.views import (
     ABORTS,
     EnoughThreads,
-    GatedAdmin,
+    Gated,
     HungUpError,
     InAnotherTask,
     Pages,
@@ -115,10 +115,10 @@ class Started:
 
 def build(site: Site):
     app = Application(router=Router())
-    for view in (*all_views(site), *Pages(site).admin()):
+    for view in (*all_views(site), *Pages(site).gated()):
         for method in view.methods:
             app.router.add(method, view.path, handler(view))
-    for view in (*Sockets(site).views(), *Sockets(site).admin()):
+    for view in (*Sockets(site).views(), *Sockets(site).gated()):
         app.router.add_ws(view.path, socket_handler(view))
     app.router.add_get("/stream", streamed)
     app.router.add_get("/stream-midway", streamed_midway)
@@ -126,7 +126,7 @@ def build(site: Site):
     app.exceptions_handlers[LogInFirstError] = answer_own
     app.exceptions_handlers[NotYoursError] = answer_own
     started = Started(app)
-    wrapped = EnoughThreads(GatedAdmin(InAnotherTask(started) if site.in_another_task else started))
+    wrapped = EnoughThreads(Gated(InAnotherTask(started) if site.in_another_task else started))
     return wrapped if site.mount == "bare" else AuthMiddleware(wrapped, site.managers, skip=site.skip)
 
 

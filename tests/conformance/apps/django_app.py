@@ -4,7 +4,7 @@ import io
 
 import django
 from conformance.contract import PLEASE, Framework, LogInFirstError, NotYoursError, Site
-from conformance.views import ABORTS, GatedAdmin, Pages, all_views, stream, stream_midway
+from conformance.views import ABORTS, Gated, Pages, all_views, stream, stream_midway
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIHandler
@@ -90,7 +90,7 @@ class Urls:
     """One application's URLs: the settings are the process's, and tests make more than one application."""
 
     def __init__(self, site):
-        views = (*all_views(site), *Pages(site).admin())
+        views = (*all_views(site), *Pages(site).gated())
         self.urlpatterns = [
             *(path(view.path[1:], handler(view)) for view in views),
             path("stream", streamed),
@@ -134,7 +134,7 @@ class LowerCase:
 
 
 def build(site: Site):
-    app = GatedAdmin(Application(site))
+    app = Gated(Application(site))
     return LowerCase(app if site.mount == "bare" else AuthMiddleware(app, site.managers, skip=site.skip))
 
 

@@ -8,7 +8,7 @@ from conformance.contract import PLAIN, PLEASE, Framework, LogInFirstError, NotY
 from conformance.views import (
     ABORTS,
     EnoughThreads,
-    GatedAdmin,
+    Gated,
     HungUpError,
     InAnotherTask,
     Pages,
@@ -118,9 +118,9 @@ class Lifespan:
 
 def build(site: Site):
     app = falcon.asgi.App(middleware=[Lifespan()])
-    for view in (*all_views(site), *Pages(site).admin()):
+    for view in (*all_views(site), *Pages(site).gated()):
         app.add_route(view.path, resource(view))
-    for view in (*Sockets(site).views(), *Sockets(site).admin()):
+    for view in (*Sockets(site).views(), *Sockets(site).gated()):
         app.add_route(view.path, SimpleNamespace(on_websocket=socket_handler(view)))
     own = Own(site)
     app.add_route("/stream", own, suffix="stream")
@@ -128,7 +128,7 @@ def build(site: Site):
     app.add_route("/background", own, suffix="background")
     app.add_route("/abort/{status:int}", own, suffix="abort")
     app.add_error_handler((LogInFirstError, NotYoursError), answer_own)
-    app = EnoughThreads(GatedAdmin(InAnotherTask(app) if site.in_another_task else app))
+    app = EnoughThreads(Gated(InAnotherTask(app) if site.in_another_task else app))
     return app if site.mount == "bare" else AuthMiddleware(app, site.managers, skip=site.skip)
 
 
@@ -177,7 +177,9 @@ DIFFERS = {
         "test_a_refusal_without_a_cookie_credential_does_not_vary headers2-/read-sync",
         "test_a_refusal_is_answered_once",
         "test_requests_at_the_same_time_never_see_each_others_identity /meet-sync",
-        "test_a_login_sets_one_cookie_and_the_next_request_is_that_users /session/in-sync",
+        "test_a_login_is_fresh_until_its_time_is_over_and_again_when_confirmed async-/fresh-sync",
+        "test_a_login_is_fresh_until_its_time_is_over_and_again_when_confirmed plain-/fresh-sync",
+        "test_a_browser_that_navigates_is_sent_to_confirm_the_login_and_an_api_client_is_told_so /fresh-sync",
     ),
     "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
         "test_a_manager_that_nobody_knows_is_a_mistake_and_no_refusal",

@@ -4,32 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import anyio
-import anyio.lowlevel
 from conformance import views
 from conformance.apps.starlette_app import (
     CANNOT,
     DIFFERS,
     OWN_HANDLERS,
-    Sockets,
-    chunks,
+    below,
+    endpoint,
     lifespan,
     pass_through,
-    raw_response,
-    shared,
+    socket_endpoint,
 )
 from conformance.contract import (
-    CAUGHT,
-    COOKIE_LINES,
-    OWN_HEADERS,
     PLAIN,
-    PLAIN_HEADERS,
     Framework,
-    OwnError,
     Site,
-    members_only,
-    own_body,
-    readers_only,
     report,
 )
 from fastapi import BackgroundTasks, Depends, FastAPI, HTTPException, Request, Response
@@ -37,11 +26,8 @@ from fastapi.responses import StreamingResponse
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from asgi_login import (
-    AuthError,
     AuthMiddleware,
-    Gate,
     fresh_login_required,
-    get_auth,
     login_required,
     requires_scopes,
 )
@@ -100,142 +86,55 @@ class Pages:
         app.get("/meet")(self.meet)
         app.get("/meet-sync")(self.meet_sync)
         app.get("/keep-context")(self.keep_context)
-        for view in views.Pages(self.site).logins():
-            app.post(view.path)(shared(view))
+        shared = (*views.Pages(self.site).logins(), *views.Answers().views(), *views.Failures().views())
+        for view in shared:
+            app.api_route(view.path, methods=view.methods)(endpoint(view))
 
-    def admin(self):
-        sub_application = FastAPI(openapi_url=None)
+    def gated(self):
+        admin, bank = FastAPI(openapi_url=None), FastAPI(openapi_url=None)
         for path in ("/page", "/help", "/help/more", "/helpdesk"):
-            sub_application.api_route(path, methods=["GET", "POST", "OPTIONS"])(self.shown)
-        sockets = Sockets(self.site)
-        sub_application.websocket("/ws")(sockets.echo)
-        sub_application.websocket("/ws/after-accept")(sockets.after_accept_read)
-        return Gate(sub_application, scopes=["admin"], exempt=["/admin/help"])
+            admin.api_route(path, methods=["GET", "POST", "OPTIONS"])(self.shown)
+        for view in below("/admin", views.Sockets(self.site).gated()):
+            admin.websocket(view.path)(socket_endpoint(view))
+        bank.get("/page")(self.shown)
+        return views.gates(admin, bank)
 
 
-class Answers:
-    """What the application says by itself."""
+class Own:
+    """What FastAPI has words of its own for."""
 
     def __init__(self, site):
         self.site = site
 
-    async def plain(self):
-        return raw_response(PLAIN, PLAIN_HEADERS)
-
-    async def vary(self, scope: PageScope):
-        return raw_response(PLAIN, [(b"vary", scope["query_string"])])
-
-    async def cookies(self):
-        return raw_response(PLAIN, COOKIE_LINES)
-
     async def stream(self):
-        return StreamingResponse(chunks(anyio.lowlevel.checkpoint))
+        return StreamingResponse(views.stream())
 
     async def stream_midway(self):
-        return StreamingResponse(chunks(members_only))
+        return StreamingResponse(views.stream_midway())
 
     async def background(self, tasks: BackgroundTasks):
         tasks.add_task(self.site.try_gate)
         return Response(PLAIN)
 
-    async def own(self, status: int):
-        return raw_response(own_body(status), OWN_HEADERS, status)
-
     async def abort(self, status: int):
         raise HTTPException(status, "aborted")
 
     def add_to(self, app):
-        app.get("/plain")(self.plain)
-        app.get("/vary")(self.vary)
-        app.get("/cookies")(self.cookies)
         app.get("/stream")(self.stream)
         app.get("/stream-midway")(self.stream_midway)
         app.get("/background")(self.background)
-        app.get("/own/{status}")(self.own)
         app.get("/abort/{status}")(self.abort)
-
-
-class Failures:
-    """What goes on after a refusal, or fails by itself."""
-
-    async def catches(self):
-        return await self.answer_with(418)
-
-    async def catches_unavailable(self):
-        return await self.answer_with(503)
-
-    async def answer_with(self, status):
-        try:
-            await members_only()
-        except AuthError:
-            return Response(CAUGHT, status)
-        return Response(PLAIN)
-
-    async def catches_and_fails(self):
-        try:
-            await members_only()
-        except AuthError:
-            raise OwnError from None
-        return Response(PLAIN)
-
-    def catches_and_fails_sync(self):
-        try:
-            readers_only()
-        except AuthError as error:
-            raise OwnError from error
-        return Response(PLAIN)
-
-    async def raises(self):
-        raise OwnError
-
-    def raises_sync(self):
-        raise OwnError
-
-    async def require(self, request: Request):
-        get_auth(request).require()
-        return Response(report(request.scope))
-
-    async def require_read(self, request: Request):
-        get_auth(request).require("read")
-        return Response(report(request.scope))
-
-    async def require_fresh(self, request: Request):
-        get_auth(request).require(fresh=True)
-        return Response(report(request.scope))
-
-    async def task_group(self, scope: PageScope):
-        async with anyio.create_task_group() as group:
-            group.start_soon(members_only)
-        return Response(report(scope))
-
-    async def task_group_crowd(self, scope: PageScope):
-        async with anyio.create_task_group() as group:
-            group.start_soon(members_only)
-            group.start_soon(members_only)
-        return Response(report(scope))
-
-    def add_to(self, app):
-        app.get("/catches")(self.catches)
-        app.get("/catches-unavailable")(self.catches_unavailable)
-        app.get("/catches-and-fails")(self.catches_and_fails)
-        app.get("/catches-and-fails-sync")(self.catches_and_fails_sync)
-        app.get("/raises")(self.raises)
-        app.get("/raises-sync")(self.raises_sync)
-        app.get("/require")(self.require)
-        app.get("/require-read")(self.require_read)
-        app.get("/require-fresh")(self.require_fresh)
-        app.get("/task-group")(self.task_group)
-        app.get("/task-group-crowd")(self.task_group_crowd)
 
 
 def build(site: Site):
     app = FastAPI(openapi_url=None, exception_handlers=OWN_HANDLERS, lifespan=lifespan)
     pages = Pages(site)
-    for part in (pages, Answers(site), Failures()):
+    for part in (pages, Own(site)):
         part.add_to(app)
-    for path, endpoint in Sockets(site).endpoints().items():
-        app.websocket(path)(endpoint)
-    app.mount("/admin", pages.admin())
+    for view in views.Sockets(site).views():
+        app.websocket(view.path)(socket_endpoint(view))
+    for path, gate in pages.gated().items():
+        app.mount(path, gate)
     if site.in_another_task:
         app.add_middleware(BaseHTTPMiddleware, dispatch=pass_through)
     if site.mount == "native":

@@ -6,7 +6,7 @@ from conformance.contract import PLAIN, PLEASE, Framework, LogInFirstError, NotY
 from conformance.views import (
     ABORTS,
     EnoughThreads,
-    GatedAdmin,
+    Gated,
     HungUpError,
     InAnotherTask,
     Pages,
@@ -31,7 +31,11 @@ def respond(request, reply):
     kind = dict(reply.headers).get(b"content-type", b"text/plain").decode()
     is_head = request.method == "HEAD"
     return ASGIResponse(
-        body=reply.body, status_code=reply.status, headers=rest, media_type=kind, is_head_response=is_head
+        body=b"" if is_head else reply.body,
+        status_code=reply.status,
+        headers=rest,
+        media_type=kind,
+        is_head_response=is_head,
     )
 
 
@@ -109,8 +113,8 @@ def build(site: Site):
     handlers = [
         *(handler(view) for view in all_views(site)),
         *(socket_handler(view) for view in sockets.views()),
-        *(handler(replace(view, methods=(*view.methods, "HEAD"))) for view in pages.admin()),
-        *(socket_handler(view) for view in sockets.admin()),
+        *(handler(replace(view, methods=(*view.methods, "HEAD"))) for view in pages.gated()),
+        *(socket_handler(view) for view in sockets.gated()),
         streamed,
         streamed_midway,
         abort,
@@ -121,13 +125,13 @@ def build(site: Site):
     app = Litestar(
         handlers,
         plugins=[plugin] if is_native else [],
-        middleware=[*([InAnotherTask] if site.in_another_task else []), *([GatedAdmin] if is_native else [])],
+        middleware=[*([InAnotherTask] if site.in_another_task else []), *([Gated] if is_native else [])],
         exception_handlers={LogInFirstError: answer_own, NotYoursError: answer_own},
         openapi_config=None,
         logging_config=None,
     )
     # Its middleware runs where it has a route, so a Gate inside of the plugin must be one of its own.
-    app = EnoughThreads(app if is_native else GatedAdmin(app))
+    app = EnoughThreads(app if is_native else Gated(app))
     return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
 
 

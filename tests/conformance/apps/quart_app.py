@@ -1,7 +1,7 @@
 """Quart: views without parameters, that reach the request through its own context."""
 
 from conformance.contract import PLAIN, PLEASE, Framework, LogInFirstError, NotYoursError, Site
-from conformance.views import ABORTS, EnoughThreads, GatedAdmin, Pages, Sockets, all_views, stream, stream_midway
+from conformance.views import ABORTS, EnoughThreads, Gated, Pages, Sockets, all_views, stream, stream_midway
 from quart import Quart, Response, abort, has_websocket_context, request, websocket
 
 from asgi_login import AuthMiddleware
@@ -87,12 +87,12 @@ def add_own(app, site):
 
 def build(site: Site):
     app = Quart(__name__)
-    for view in (*all_views(site), *Pages(site).admin()):
+    for view in (*all_views(site), *Pages(site).gated()):
         app.add_url_rule(view.path, view.path, handler(view), methods=view.methods, provide_automatic_options=False)
-    for view in (*Sockets(site).views(), *Sockets(site).admin()):
+    for view in (*Sockets(site).views(), *Sockets(site).gated()):
         app.add_websocket(view.path, view.path, socket_handler(view))
     add_own(app, site)
-    app.asgi_app = EnoughThreads(GatedAdmin(app.asgi_app))
+    app.asgi_app = EnoughThreads(Gated(app.asgi_app))
     if site.mount == "native":
         install(app, site.managers, skip=site.skip)
     return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app

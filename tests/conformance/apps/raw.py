@@ -4,33 +4,16 @@ import anyio
 import anyio.lowlevel
 from conformance import views
 from conformance.contract import (
-    CAUGHT,
-    CHUNKS,
-    COOKIE_LINES,
-    OWN_HEADERS,
     PLAIN,
-    PLAIN_HEADERS,
     PLEASE,
     Framework,
     LogInFirstError,
     NotYoursError,
-    OwnError,
     Site,
-    members_only,
-    own_body,
-    readers_only,
-    report,
-    whoami,
 )
 
 from asgi_login import (
-    AuthError,
     AuthMiddleware,
-    Gate,
-    fresh_login_required,
-    get_auth,
-    login_required,
-    requires_scopes,
 )
 
 
@@ -39,284 +22,88 @@ async def respond(send, body, status=200, headers=()):
     await send({"type": "http.response.body", "body": body})
 
 
-class Pages:
-    """What shows the user."""
-
-    def __init__(self, site):
-        self.site = site
-
-    async def shown(self, scope, send):
-        self.site.visit(scope)
-        await respond(send, report(scope), headers=[(b"content-type", b"application/json")])
-
-    def in_thread(self, gate):
-        @gate
-        def page(scope):
-            self.site.visit(scope)
-            return report(scope)
+def handler(view):
+    """Put a callable of the scope and `send` around a view."""
+    if view.is_sync:
+        page = view.gate(view.function)
 
         async def shown(scope, send):
-            await respond(send, await anyio.to_thread.run_sync(page, scope))
-
-        return shown
-
-    async def meet(self, scope, send):
-        await self.site.meet()
-        await self.shown(scope, send)
-
-    async def meet_sync(self, scope, send):
-        await anyio.to_thread.run_sync(self.site.meet_sync)
-        await self.shown(scope, send)
-
-    def shared(self, view):
-        async def shown(scope, send):
-            if view.is_sync:
-                reply = await anyio.to_thread.run_sync(view.function, scope)
-            else:
-                reply = await view.function(scope)
+            reply = await anyio.to_thread.run_sync(page, scope)
             await respond(send, reply.body, reply.status, reply.headers)
 
         return shown
 
-    async def keep_context(self, scope, send):
-        self.site.keep_context()
-        await respond(send, PLAIN)
+    async def shown(scope, send):
+        reply = await view.function(scope)
+        await respond(send, reply.body, reply.status, reply.headers)
 
-    def views(self):
-        return {
-            "/public": self.shown,
-            "/public-sync": self.shown,
-            "/static/page": self.shown,
-            "/staticadmin": self.shown,
-            "/login": login_required(self.shown),
-            "/login-sync": self.in_thread(login_required),
-            "/fresh": fresh_login_required(self.shown),
-            "/fresh-sync": self.in_thread(fresh_login_required),
-            "/read": requires_scopes("read")(self.shown),
-            "/read-sync": self.in_thread(requires_scopes("read")),
-            "/read-write": requires_scopes("read", "write")(self.shown),
-            "/web": login_required(manager="web")(self.shown),
-            "/web/fresh": fresh_login_required(manager="web")(self.shown),
-            "/web/read": requires_scopes("read", manager="web")(self.shown),
-            "/meet": self.meet,
-            "/meet-sync": self.meet_sync,
-            "/keep-context": self.keep_context,
-            **{view.path: self.shared(view) for view in views.Pages(self.site).logins()},
-        }
+    return view.gate(shown)
 
 
-class Answers:
-    """What the application says by itself."""
+class Own:
+    """What takes more than one reply."""
 
     def __init__(self, site):
         self.site = site
 
-    async def plain(self, scope, send):
-        await respond(send, PLAIN, headers=PLAIN_HEADERS)
-
-    async def vary(self, scope, send):
-        await respond(send, PLAIN, headers=[(b"vary", scope["query_string"])])
-
-    async def cookies(self, scope, send):
-        await respond(send, PLAIN, headers=COOKIE_LINES)
-
-    async def chunks(self, send, before_second):
+    async def chunks(self, send, chunks):
         await send({"type": "http.response.start", "status": 200, "headers": []})
-        await send({"type": "http.response.body", "body": CHUNKS[0], "more_body": True})
-        await before_second()
-        for chunk in CHUNKS[1:]:
+        async for chunk in chunks:
             await send({"type": "http.response.body", "body": chunk, "more_body": True})
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def stream(self, scope, send):
-        await self.chunks(send, anyio.lowlevel.checkpoint)
+        await self.chunks(send, views.stream())
 
     async def stream_midway(self, scope, send):
-        await self.chunks(send, members_only)
+        await self.chunks(send, views.stream_midway())
 
     async def background(self, scope, send):
         await respond(send, PLAIN)
         await self.site.try_gate()
-
-    async def own(self, scope, send):
-        status = int(scope["path"].rpartition("/")[2])
-        await respond(send, own_body(status), status, OWN_HEADERS)
 
     async def abort(self, scope, send):
         await respond(send, b"aborted", int(scope["path"].rpartition("/")[2]))
 
     def views(self):
         return {
-            "/plain": self.plain,
-            "/vary": self.vary,
-            "/cookies": self.cookies,
             "/stream": self.stream,
             "/stream-midway": self.stream_midway,
             "/background": self.background,
-            "/own": self.own,
-            "/abort": self.abort,
+            **{f"/abort/{status}": self.abort for status in views.ABORTS},
         }
 
 
-class Failures:
-    """What goes on after a refusal, or fails by itself."""
+class Socket:
+    """The two ends of a websocket."""
 
-    async def catches(self, scope, send):
-        await self.answer_with(send, 418)
+    def __init__(self, scope, receive, send):
+        self.scope = scope
+        self._receive = receive
+        self._send = send
 
-    async def catches_unavailable(self, scope, send):
-        await self.answer_with(send, 503)
+    async def accept(self):
+        assert (await self._receive())["type"] == "websocket.connect"
+        await self._send({"type": "websocket.accept"})
 
-    async def answer_with(self, send, status):
-        try:
-            await members_only()
-        except AuthError:
-            await respond(send, CAUGHT, status)
-        else:
-            await respond(send, PLAIN)
+    async def receive(self):
+        message = await self._receive()
+        if message["type"] != "websocket.receive":
+            raise views.HungUpError
+        return message["text"]
 
-    async def catches_and_fails(self, scope, send):
-        try:
-            await members_only()
-        except AuthError:
-            raise OwnError from None
-        await respond(send, PLAIN)
+    async def send(self, text):
+        await self._send({"type": "websocket.send", "text": text})
 
-    async def catches_and_fails_sync(self, scope, send):
-        try:
-            await anyio.to_thread.run_sync(readers_only)
-        except AuthError as error:
-            raise OwnError from error
-        await respond(send, PLAIN)
-
-    async def raises(self, scope, send):
-        raise OwnError
-
-    async def raises_sync(self, scope, send):
-        def fail():
-            raise OwnError
-
-        await anyio.to_thread.run_sync(fail)
-
-    async def require(self, scope, send):
-        get_auth(scope).require()
-        await respond(send, report(scope))
-
-    async def require_read(self, scope, send):
-        get_auth(scope).require("read")
-        await respond(send, report(scope))
-
-    async def require_fresh(self, scope, send):
-        get_auth(scope).require(fresh=True)
-        await respond(send, report(scope))
-
-    async def task_group(self, scope, send):
-        async with anyio.create_task_group() as group:
-            group.start_soon(members_only)
-        await respond(send, report(scope))
-
-    async def task_group_crowd(self, scope, send):
-        async with anyio.create_task_group() as group:
-            group.start_soon(members_only)
-            group.start_soon(members_only)
-        await respond(send, report(scope))
-
-    def views(self):
-        return {
-            "/catches": self.catches,
-            "/catches-unavailable": self.catches_unavailable,
-            "/catches-and-fails": self.catches_and_fails,
-            "/catches-and-fails-sync": self.catches_and_fails_sync,
-            "/raises": self.raises,
-            "/raises-sync": self.raises_sync,
-            "/require": self.require,
-            "/require-read": self.require_read,
-            "/require-fresh": self.require_fresh,
-            "/task-group": self.task_group,
-            "/task-group-crowd": self.task_group_crowd,
-        }
+    async def close(self, code):
+        await self._send({"type": "websocket.close", "code": code})
 
 
-class Sockets:
-    """Websockets."""
+def socket_handler(view):
+    async def talk(scope, receive, send):
+        await view.function(Socket(scope, receive, send))
 
-    def __init__(self, site):
-        self.site = site
-
-    async def accept(self, receive, send):
-        assert (await receive())["type"] == "websocket.connect"
-        await send({"type": "websocket.accept"})
-
-    async def answer_texts(self, scope, receive, send, gate=None):
-        while (message := await receive())["type"] == "websocket.receive":
-            if gate is not None:
-                await gate()
-            await send({"type": "websocket.send", "text": whoami(scope, message["text"])})
-
-    async def echo(self, scope, receive, send):
-        self.site.visit(scope)
-        await self.accept(receive, send)
-        await self.answer_texts(scope, receive, send)
-
-    async def after_accept(self, scope, receive, send):
-        await self.accept(receive, send)
-        await send({"type": "websocket.send", "text": "hello"})
-        await self.answer_texts(scope, receive, send, members_only)
-
-    async def after_accept_read(self, scope, receive, send):
-        async def gate():
-            readers_only()
-
-        await self.accept(receive, send)
-        await send({"type": "websocket.send", "text": "hello"})
-        await self.answer_texts(scope, receive, send, gate)
-
-    async def require(self, scope, receive, send):
-        async def by_hand():
-            get_auth(scope).require()
-
-        await self.accept(receive, send)
-        await self.answer_texts(scope, receive, send, by_hand)
-
-    async def own_close(self, scope, receive, send):
-        await receive()
-        await send({"type": "websocket.close", "code": 4000})
-
-    async def catches(self, scope, receive, send):
-        try:
-            await members_only()
-        except AuthError:
-            await self.accept(receive, send)
-            await send({"type": "websocket.send", "text": "please log in"})
-            await send({"type": "websocket.close", "code": 4000})
-
-    async def catches_and_fails(self, scope, receive, send):
-        try:
-            await members_only()
-        except AuthError:
-            raise OwnError from None
-
-    async def raises(self, scope, receive, send):
-        raise OwnError
-
-    async def raises_after_accept(self, scope, receive, send):
-        await self.accept(receive, send)
-        raise OwnError
-
-    def views(self):
-        return {
-            "/ws/echo": self.echo,
-            "/ws/login": login_required(self.echo),
-            "/ws/read": requires_scopes("read")(self.echo),
-            "/ws/after-accept": self.after_accept,
-            "/ws/after-accept-read": self.after_accept_read,
-            "/ws/require": self.require,
-            "/ws/own-close": self.own_close,
-            "/ws/catches": self.catches,
-            "/ws/catches-and-fails": self.catches_and_fails,
-            "/ws/raises": self.raises,
-            "/ws/raises-after-accept": self.raises_after_accept,
-        }
+    return view.gate(talk)
 
 
 class Application:
@@ -324,27 +111,24 @@ class Application:
 
     def __init__(self, site):
         self.site = site
-        self.pages = Pages(site)
-        self.sockets = Sockets(site)
-        self.http = {**self.pages.views(), **Answers(site).views(), **Failures().views()}
-        self.websockets = self.sockets.views()
-        self.admin = Gate(self.behind_the_gate, scopes=["admin"], exempt=["/admin/help"])
+        self.http = {view.path: handler(view) for view in views.all_views(site)} | Own(site).views()
+        self.behind = {view.path: handler(view) for view in views.Pages(site).gated()}
+        sockets = views.Sockets(site)
+        self.websockets = {view.path: socket_handler(view) for view in (*sockets.views(), *sockets.gated())}
+        self.gates = views.gates(self.behind_a_gate, self.behind_a_gate)
 
-    async def behind_the_gate(self, scope, receive, send):
+    async def behind_a_gate(self, scope, receive, send):
         if scope["type"] == "websocket":
-            sockets = {"/admin/ws": self.sockets.echo, "/admin/ws/after-accept": self.sockets.after_accept_read}
-            await sockets[scope["path"]](scope, receive, send)
+            await self.websockets[scope["path"]](scope, receive, send)
         else:
-            await self.pages.shown(scope, send)
+            await self.behind[scope["path"]](scope, send)
 
     async def find(self, scope, receive, send):
         scope["route"] = path = scope["path"]
-        if path.startswith("/admin/"):
-            await self.admin(scope, receive, send)
+        if gate := self.gates.get(views.first_segment(path)):
+            await gate(scope, receive, send)
         elif scope["type"] == "websocket":
             await self.websockets[path](scope, receive, send)
-        elif path.startswith(("/own/", "/abort/")):
-            await self.http[path.rpartition("/")[0]](scope, send)
         elif path in self.http:
             await self.http[path](scope, send)
         else:

@@ -6,13 +6,13 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import remember, sessions
 from asgi_login._asgi import NO_COOKIES, Cookies, CredentialLines, Scope, credential_lines
-from asgi_login.claims import Verified
 from asgi_login.config import Config
 from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
 from asgi_login.state import Auth
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
+from asgi_login.verified import Verified
 
 UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]

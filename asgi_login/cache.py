@@ -1,6 +1,6 @@
 """Verified tokens, kept so that the same bytes need not be verified again."""
 
-from asgi_login.claims import Verified
+from asgi_login.verified import Verified
 
 # Envoy's bound: what is longer is rare, and costs more to keep than to verify.
 MAX_CACHED_BYTES = 4_096

@@ -4,15 +4,14 @@ Nothing is coerced: `int("12")`, `str(7)` or a truthy `true` is how a claim come
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias, cast
+from typing import Final, TypeGuard, cast
 
-Claims: TypeAlias = Mapping[str, object]
-"""The claims of a verified token: read-only at every depth."""
+from asgi_login.verified import Claims, InvalidClaims, Verified, check_times
 
 MAX_STRING: Final = 255
 # The last second of the year 9999, beyond which datetime cannot go.
@@ -24,96 +23,6 @@ _NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _SCOPE_TOKEN = r"[\x21\x23-\x5b\x5d-\x7e]+"  # noqa: S105 - RFC 6749 §3.3
 _SCOPE = re.compile(_SCOPE_TOKEN)
 _SCOPES = re.compile(rf"(?:{_SCOPE_TOKEN}(?: {_SCOPE_TOKEN})*)?")
-
-
-class InvalidClaims(ValueError):
-    """A claim breaks a rule. The message names the rule, never the value.
-
-    Args:
-        reason: The rule.
-        expired: Whether `exp` has passed; the only rule whose breaking a client is told.
-    """
-
-    def __init__(self, reason: str, *, expired: bool = False) -> None:
-        super().__init__(reason)
-        self.expired = expired
-
-
-class Standing:
-    """What is worked out once for each session token, and kept with it in the cache of verified tokens.
-
-    Attributes:
-        renew_at: When it is to be renewed, in seconds since the epoch; infinity where it cannot be.
-        fingerprint: What tells clients apart, by the scope; None if nobody looks.
-        client: The one that it was last seen to belong to; None before that, and if that is too long to be kept.
-    """
-
-    __slots__ = ("client", "fingerprint", "renew_at")
-
-    def __init__(self, renew_at: float, fingerprint: Callable[[Any], bytes] | None) -> None:
-        self.renew_at: float = renew_at
-        self.fingerprint: Callable[[Any], bytes] | None = fingerprint
-        self.client: bytes | None = None
-
-
-class Verified:
-    """A token that holds, and what was read out of it; `sessions` alone changes one of a session.
-
-    Attributes:
-        kind: Its `typ` as we write it.
-        kid: The key that signed it.
-        sub: Whom it is about.
-        claims: All of them, read-only.
-        scopes: The OAuth scopes.
-        exp, nbf, iat, auth_time: In seconds since the epoch.
-        valid_from, valid_until: Between these times, leeway included, the claims above hold.
-        standing: Of a session, once it has been looked at.
-    """
-
-    __slots__ = (
-        "auth_time",
-        "claims",
-        "exp",
-        "iat",
-        "kid",
-        "kind",
-        "nbf",
-        "scopes",
-        "standing",
-        "sub",
-        "valid_from",
-        "valid_until",
-    )
-
-    def __init__(  # noqa: PLR0917 - of the one call that is made, in check()
-        self,
-        kind: str,
-        kid: str,
-        claims: Claims,
-        scopes: frozenset[str],
-        exp: float,
-        nbf: float | None = None,
-        iat: float | None = None,
-        auth_time: float | None = None,
-        *,
-        leeway: float = 0,
-    ) -> None:
-        self.kind = kind
-        self.kid = kid
-        self.sub: str = cast("str", claims["sub"])
-        self.claims = claims
-        self.scopes = scopes
-        self.exp = exp
-        self.nbf = nbf
-        self.iat = iat
-        self.auth_time = auth_time
-        self.valid_from: float = max(nbf or 0, iat or 0, auth_time or 0) - leeway
-        self.valid_until: float = exp + leeway
-        self.standing: Standing | None = None
-
-    def __repr__(self) -> str:
-        # Claims end up in no log.
-        return f"<Verified {self.kind} kid={self.kid!r}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,14 +47,16 @@ class ClaimRules:
         Raises:
             InvalidClaims: A rule is broken.
         """
-        _check_text(claims, "sub")
-        if "jti" in claims:
-            _check_text(claims, "jti")
+        sub = claims.get("sub")
+        if not is_text(sub):
+            raise _no_text("sub")
+        if "jti" in claims and not is_text(claims["jti"]):
+            raise _no_text("jti")
         if "cnf" in claims:
             # RFC 9449 §7.2, RFC 8705 §3: a token bound to a key must not pass as a bearer token.
             raise InvalidClaims("cnf: the token is bound to a key and is no bearer token")
-        if "iss" in claims:
-            _check_text(claims, "iss")
+        if "iss" in claims and not is_text(claims["iss"]):
+            raise _no_text("iss")
         if self.issuer is not None and claims.get("iss") != self.issuer:
             raise InvalidClaims("iss: another issuer")
         if "aud" in claims or self.audience is not None:
@@ -153,13 +64,14 @@ class ClaimRules:
         verified = Verified(
             kind,
             kid,
+            sub,
             MappingProxyType(claims),
             _scopes(claims),
             _numeric_date(claims, "exp"),
             _numeric_date(claims, "nbf") if "nbf" in claims else None,
             _numeric_date(claims, "iat") if "iat" in claims else None,
             _numeric_date(claims, "auth_time") if "auth_time" in claims else None,
-            leeway=self.leeway,
+            self.leeway,
         )
         check_times(verified, now)
         return verified
@@ -174,24 +86,7 @@ class ClaimRules:
             raise InvalidClaims("aud: another audience")
 
 
-def check_times(verified: Verified, now: float) -> None:
-    """Check again what changes with the clock.
-
-    Raises:
-        InvalidClaims: The token is not valid yet, or no longer.
-    """
-    if now < verified.valid_from:
-        starts = {
-            "nbf: not valid yet": verified.nbf,
-            "iat: in the future": verified.iat,
-            "auth_time: in the future": verified.auth_time,
-        }
-        raise InvalidClaims(max(starts, key=lambda reason: starts[reason] or 0))
-    if now >= verified.valid_until:
-        raise InvalidClaims("exp: expired", expired=True)
-
-
-def is_text(value: object) -> bool:
+def is_text(value: object) -> TypeGuard[str]:
     """Tell whether a claim is text: a str of 1 to 255 characters without controls."""
     if type(value) is not str or not 0 < len(value) <= MAX_STRING:
         return False
@@ -199,9 +94,8 @@ def is_text(value: object) -> bool:
     return value.isprintable() or _NO_TEXT.search(value) is None
 
 
-def _check_text(claims: Claims, name: str) -> None:
-    if not is_text(claims.get(name)):
-        raise InvalidClaims(f"{name}: not a string of 1 to {MAX_STRING} characters without controls")
+def _no_text(name: str) -> InvalidClaims:
+    return InvalidClaims(f"{name}: not a string of 1 to {MAX_STRING} characters without controls")
 
 
 def _numeric_date(claims: Claims, name: str) -> float:
@@ -257,3 +151,21 @@ def check_scope_names(argument: str, scopes: Iterable[str]) -> tuple[str, ...]:
         if not _SCOPE.fullmatch(name):
             raise ValueError(f"{argument}: {name!r} is no scope; name each alone, without spaces, quotes or controls")
     return tuple(dict.fromkeys(names))
+
+
+def claim_rules(
+    issuer: str | None, audience: str | None, leeway: timedelta, *, insecure_any_audience: bool
+) -> ClaimRules:
+    """Validate what is asked of every token's claims."""
+    for name, value in {"issuer": issuer, "audience": audience}.items():
+        if value is not None and not is_text(value):
+            raise ValueError(f"{name} is a non-empty string of at most 255 characters without controls, or None")
+    if audience is not None and insecure_any_audience:
+        raise ValueError("audience= and insecure_any_audience=True contradict each other: choose one")
+    if not isinstance(leeway, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"leeway is a timedelta, not {type(leeway).__name__}")
+    if not timedelta(0) <= leeway <= MAX_LEEWAY:
+        raise ValueError("leeway is between 0 and 5 minutes; clocks further apart want NTP, not leeway")
+    return ClaimRules(
+        issuer=issuer, audience=audience, any_audience=insecure_any_audience, leeway=leeway.total_seconds()
+    )

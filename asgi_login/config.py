@@ -4,16 +4,15 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, Literal, Protocol, TypeAlias
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
-from asgi_login.claims import MAX_LEEWAY, ClaimRules, check_scope_names, is_text
+from asgi_login.claims import check_scope_names
 from asgi_login.errors import AuthError, InvalidToken, LoginNotFresh, NotAuthenticated
 from asgi_login.loader import UserLoader
+from asgi_login.own_exception import ExceptionOrClass, check_exception
 from asgi_login.tokens import Tokens
 from asgi_login.transports import CookieTransport, Transport
-
-ExceptionOrClass: TypeAlias = Exception | type[Exception]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
@@ -95,8 +94,8 @@ class Config:
         check_scope_names("scopes", self.scopes)
         check_login_url("redirect_to", self.redirect_to)
         _check_transports(self.transports)
-        _check_exception("not_authenticated_exception", self.not_authenticated_exception)
-        _check_exception("out_of_scope_exception", self.out_of_scope_exception)
+        check_exception("not_authenticated_exception", self.not_authenticated_exception)
+        check_exception("out_of_scope_exception", self.out_of_scope_exception)
         self._check_verify_only()
 
     def _check_verify_only(self) -> None:
@@ -177,24 +176,6 @@ def positive_timedelta(name: str, value: timedelta) -> timedelta:
     return value
 
 
-def claim_rules(
-    issuer: str | None, audience: str | None, leeway: timedelta, *, insecure_any_audience: bool
-) -> ClaimRules:
-    """Validate what is asked of every token's claims."""
-    for name, value in {"issuer": issuer, "audience": audience}.items():
-        if value is not None and not is_text(value):
-            raise ValueError(f"{name} is a non-empty string of at most 255 characters without controls, or None")
-    if audience is not None and insecure_any_audience:
-        raise ValueError("audience= and insecure_any_audience=True contradict each other: choose one")
-    if not isinstance(leeway, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"leeway is a timedelta, not {type(leeway).__name__}")
-    if not timedelta(0) <= leeway <= MAX_LEEWAY:
-        raise ValueError("leeway is between 0 and 5 minutes; clocks further apart want NTP, not leeway")
-    return ClaimRules(
-        issuer=issuer, audience=audience, any_audience=insecure_any_audience, leeway=leeway.total_seconds()
-    )
-
-
 def _check_type(argument: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds):
         names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
@@ -222,34 +203,6 @@ def _check_transports(transports: tuple[Transport, ...]) -> None:
         raise ValueError(
             f"two transports have the same cookie ({', '.join(cookies)}): pass cookie_name= to one of them"
         )
-
-
-def new_exception(exception: ExceptionOrClass) -> Exception:
-    """Return an exception to raise: an instance of the class, or a copy of the instance.
-
-    Raising one instance again and again would chain the traceback of every request to it.
-    """
-    if isinstance(exception, type):
-        return exception()
-    copy = type(exception).__new__(type(exception), *exception.args)
-    copy.args = exception.args
-    copy.__dict__.update(exception.__dict__)
-    return copy
-
-
-def _check_exception(argument: str, exception: ExceptionOrClass | None) -> None:
-    if exception is None:
-        return
-    cls = exception if isinstance(exception, type) else type(exception)
-    if not issubclass(cls, Exception):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{argument} is an exception or its class, not {exception!r}")
-    try:
-        new_exception(exception)
-    except TypeError:
-        raise TypeError(
-            f"{argument}: {cls.__name__} cannot be made anew for each request: pass a class that takes no arguments, "
-            "or an instance of one that can be copied"
-        ) from None
 
 
 class HasConfig(Protocol):

@@ -9,11 +9,12 @@ from inspect import Signature
 from typing import Any, Generic, NoReturn, TypedDict, TypeVar, Unpack, cast
 
 from asgi_login.authenticator import Authenticator
-from asgi_login.config import ExceptionOrClass, HasConfig, Sessions
+from asgi_login.config import HasConfig, Sessions
 from asgi_login.errors import AuthError, CrossOriginRequest
 from asgi_login.gates import application_exception
 from asgi_login.keyset import Secret
 from asgi_login.manager import LoginManager as CoreLoginManager
+from asgi_login.own_exception import ExceptionOrClass
 from asgi_login.starlette import answer_auth_error
 from asgi_login.starlette import install as install_starlette
 from asgi_login.state import Auth

@@ -7,8 +7,9 @@ from typing import Any, ParamSpec, TypeVar, cast, overload
 from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes, under
 from asgi_login._callables import is_async_callable
 from asgi_login.claims import check_scope_names
-from asgi_login.config import Config, new_exception
+from asgi_login.config import Config
 from asgi_login.errors import AuthError, InsufficientScope, InvalidRequest, InvalidToken, NotAuthenticated
+from asgi_login.own_exception import new_exception
 from asgi_login.record import current_record
 from asgi_login.responses import answer, answer_preflight, is_preflight
 from asgi_login.state import get_auth

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
 
 from asgi_login._asgi import Scope
 from asgi_login._callables import is_async_callable
-from asgi_login.claims import Claims
+from asgi_login.verified import Claims
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter

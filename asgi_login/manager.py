@@ -9,11 +9,12 @@ from typing import Any, Generic, TypeVar, overload
 from asgi_login import remember as browser
 from asgi_login import sessions as sessions_room
 from asgi_login._asgi import Scope
-from asgi_login.claims import check_scope_names
-from asgi_login.config import Config, ExceptionOrClass, Sessions, claim_rules, positive_timedelta
+from asgi_login.claims import check_scope_names, claim_rules
+from asgi_login.config import Config, Sessions, positive_timedelta
 from asgi_login.errors import NotAuthenticated
 from asgi_login.keyset import KeySet, Secret
 from asgi_login.loader import UserLoader
+from asgi_login.own_exception import ExceptionOrClass
 from asgi_login.record import changeable_record
 from asgi_login.set_cookie import put_cookie
 from asgi_login.state import HasScope

@@ -5,10 +5,11 @@ from typing import Any, cast
 
 from asgi_login import sessions
 from asgi_login._asgi import NO_COOKIES, Cookies, CredentialLines, Scope
-from asgi_login.claims import Verified, check_scope_names, is_text
+from asgi_login.claims import check_scope_names, is_text
 from asgi_login.config import Config
 from asgi_login.tokens import REMEMBER
 from asgi_login.transports import CookieTooLongError, CookieTransport
+from asgi_login.verified import Verified
 
 _REMEMBER_ONLY = frozenset({REMEMBER})
 

@@ -13,13 +13,13 @@ from hashlib import blake2b
 from typing import Any, cast
 
 from asgi_login._asgi import NO_COOKIES, Cookies, Scope
-from asgi_login.claims import Standing, Verified
 from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken
 from asgi_login.fingerprint import fingerprint
 from asgi_login.keys import Key
 from asgi_login.tokens import ACCESS, SESSION
 from asgi_login.transports import CookieTooLongError, CookieTransport
+from asgi_login.verified import Standing, Verified
 
 log: logging.Logger = logging.getLogger("asgi_login")
 

@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
 
 from asgi_login._asgi import Scope
-from asgi_login.claims import Claims, InvalidClaims, Verified, check_scope_names, check_times
+from asgi_login.claims import check_scope_names
 from asgi_login.config import Config
 from asgi_login.errors import (
     AuthError,
@@ -16,6 +16,7 @@ from asgi_login.errors import (
     NotAuthenticated,
 )
 from asgi_login.transports import Transport
+from asgi_login.verified import Claims, InvalidClaims, Verified, check_times
 
 UserT = TypeVar("UserT")
 

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 
 from asgi_login import InvalidToken
 from asgi_login.cache import MAX_CACHED_BYTES, TokenCache
-from asgi_login.claims import Verified
+from asgi_login.verified import Verified
 
 FAR = NOW + 365 * 86_400
 
 
 def verified(i=0):
-    return Verified("at+jwt", "kid", MappingProxyType({"sub": str(i)}), frozenset(), FAR, None, None, None)
+    return Verified("at+jwt", "kid", str(i), MappingProxyType({"sub": str(i)}), frozenset(), FAR, None, None, None)
 
 
 def browser_tokens():

@@ -259,6 +259,7 @@ class LoginManager(Generic[UserT]):
 
         Raises:
             CrossOriginRequest: Another site sent this request.
+            InvalidToken: The session has expired, or is none.
             NotAuthenticated: The request has no session of this manager's, say an access token.
             RuntimeError: Without AuthMiddleware, after the response has started, or after a login or logout in the
                 same request.
@@ -272,7 +273,11 @@ class LoginManager(Generic[UserT]):
         token = record.auth.token_of(self._config)
         cookies = sessions_room.confirm(self._config, scope, token, record.auth.user)
         if cookies is None:
-            record.refuse(self._config.located(NotAuthenticated("no session to confirm")))
+            refusal = record.auth.refusal(manager=self.name)
+            try:
+                record.refuse(refusal or self._config.located(NotAuthenticated("no session to confirm")))
+            finally:
+                del refusal  # whose traceback holds this frame
         record.cookies = {**record.cookies, **cookies}
 
     @property

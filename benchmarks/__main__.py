@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from benchmarks import added, ours
+from benchmarks.anatomy import anatomy
 from benchmarks.chart import bar_chart
 from benchmarks.growth import growth
 from benchmarks.imports import imports
@@ -28,6 +29,7 @@ _CHART = _ROOT / "docs" / "assets" / "added-cost.svg"
 
 _FULL: dict[str, Callable[[], Section]] = {
     "added": lambda: added.added_costs(rounds=61, seconds=0.01),
+    "anatomy": lambda: anatomy(rounds=61, seconds=0.01),
     "verification": lambda: verification(rounds=61, seconds=0.01),
     "growth": lambda: growth(rounds=31, seconds=0.01, distinct=(1, 1_000, 100_000, 1_000_000)),
     "memory": lambda: memory(requests=1_000_000),
@@ -37,6 +39,7 @@ _FULL: dict[str, Callable[[], Section]] = {
 }
 _QUICK: dict[str, Callable[[], Section]] = {
     "added": lambda: added.added_costs(rounds=3, seconds=0.001),
+    "anatomy": lambda: anatomy(rounds=3, seconds=0.001),
     "verification": lambda: verification(rounds=3, seconds=0.001),
     "growth": lambda: growth(rounds=3, seconds=0.001, distinct=(1, 1_000)),
     "memory": lambda: memory(requests=2_000),

@@ -81,6 +81,11 @@ def requests(app: ASGIApp, request: Request) -> Run:
     return lambda calls: _in_loop(_repeat(app, request, calls))
 
 
+def awaited(make: Callable[[], Awaitable[object]]) -> Run:
+    """Return what times the making and awaiting of something."""
+    return lambda calls: _in_loop(_await(make, calls))
+
+
 def answer(app: ASGIApp, request: Request) -> tuple[int, list[Header]]:
     """Return the status and the headers of the answer."""
     messages: list[dict[str, Any]] = []
@@ -115,6 +120,13 @@ async def _repeat(app: ASGIApp, request: Request, calls: int) -> float:
     start = perf_counter()
     for _ in range(calls):
         await app(request.scope(), _receive, _discard)
+    return perf_counter() - start
+
+
+async def _await(make: Callable[[], Awaitable[object]], calls: int) -> float:
+    start = perf_counter()
+    for _ in range(calls):
+        await make()
     return perf_counter() - start
 
 

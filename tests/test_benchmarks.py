@@ -17,7 +17,7 @@ from benchmarks.frameworks import RAW, page
 from benchmarks.runner import Samples
 
 ROOT = Path(__file__).parent.parent
-SECTIONS = ["added", "verification", "growth", "signing", "imports"]
+SECTIONS = ["added", "anatomy", "verification", "growth", "signing", "imports"]
 SVG = "{http://www.w3.org/2000/svg}"
 PEERS = ["fastapi-login", "fastapi-users", "authx", "starlette-login"]
 
@@ -34,6 +34,7 @@ def test_a_quick_run_prints_a_table_of_each_section(quick_run):
     for title in (
         "Targets",
         "Added to a request",
+        "The anatomy of a cached bearer token",
         "Verification alone, HS256",
         "Verification alone, RS256 (2048 bits)",
         "Growth of a request's cost",

@@ -15,6 +15,7 @@ from helpers import (
     SECRET,
     Clock,
     bearer,
+    cookie,
     http_scope,
     make_manager,
     parts,
@@ -107,14 +108,14 @@ def test_a_remembered_login_sets_a_cookie_that_outlives_the_browser(browser, man
 
 
 @pytest.mark.parametrize("fraction", [0, 0.25, 0.99])
-@pytest.mark.parametrize("cookie", [COOKIE, REMEMBER])
-def test_a_cookie_does_not_outlive_its_token(clock, cookie, fraction):
+@pytest.mark.parametrize("name", [COOKIE, REMEMBER])
+def test_a_cookie_does_not_outlive_its_token(clock, name, fraction):
     clock.now += fraction
     transports = [BearerTransport(), CookieTransport(max_age=90 * DAY)]
     manager = make_manager(clock=clock, transports=transports)
     browser = Browser.of(manager)
     browser.login(manager, remember=True)
-    (stored,) = [one for one in browser.jar.values() if one.name == cookie]
+    (stored,) = [one for one in browser.jar.values() if one.name == name]
     assert stored.until <= claims_of(stored.value)["exp"]
 
 
@@ -434,6 +435,15 @@ def test_there_is_nothing_to_confirm_without_a_session(browser, manager, credent
     answer = browser.send(manager.confirm_login, headers=headers)
     assert (answer.status, answer.all("www-authenticate")) == (401, ['Bearer realm="api"'])
     assert answer.all("set-cookie") == []
+
+
+def test_a_session_that_has_expired_is_refused_a_confirmation_as_expired(browser, manager, clock):
+    browser.login(manager)
+    token = browser.token()
+    clock.now += IDLE
+    answer = browser.send(manager.confirm_login, headers=[*OWN_ORIGIN, cookie(token)])
+    assert answer.status == 401
+    assert 'error="invalid_token"' in answer.all("www-authenticate")[0]
 
 
 def test_a_confirmation_without_a_session_is_answered_where_the_framework_makes_it_a_500(manager):

@@ -1,0 +1,125 @@
+"""What each step of a request costs by itself: the anatomy of a cached bearer token, and of a session cookie."""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from typing import Any
+
+from asgi_login import AuthMiddleware
+from asgi_login import sessions as sessions_room
+from asgi_login._asgi import NO_COOKIES, credential_lines
+from asgi_login.csrf import check_origin
+from asgi_login.http_fallback import HTTPFallback
+from asgi_login.record import RECORD
+from asgi_login.state import Auth
+from benchmarks import ours
+from benchmarks.drive import Request, awaited, bearer, requests, with_cookie
+from benchmarks.frameworks import RAW, bare_applications, page
+from benchmarks.report import Section, Table
+from benchmarks.runner import Run, Samples, calls_of, measure
+
+_WHOLE, _BARE = "the whole request", "the same without us"
+_START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": []}
+_BODY: dict[str, Any] = {"type": "http.response.body", "body": b"x"}
+
+
+def anatomy(*, rounds: int, seconds: float) -> Section:
+    """Measure both."""
+    return Section([_table("bearer token", _bearer(), rounds, seconds), _table("session", _session(), rounds, seconds)])
+
+
+def _table(what: str, steps: dict[str, Run], rounds: int, seconds: float) -> Table:
+    samples = measure(steps, rounds=rounds, seconds=seconds)
+    whole = samples.pop(_WHOLE).minus(samples.pop(_BARE))
+    rest = whole
+    rows = []
+    for name, one in samples.items():
+        rest = rest.minus(one)
+        rows.append(_row(name, one, whole))
+    rows.append(_row("calling and awaiting from one step to the next", rest, whole))
+    rows.append(_row("together", whole, whole))
+    notes = ["Each step is called alone, in a loop; the last but one is what is then missing from the whole."]
+    return Table(f"The anatomy of a cached {what}", ["step", "µs", "quartiles", "share"], rows, notes)
+
+
+def _row(name: str, one: Samples, whole: Samples) -> list[str]:
+    share, _ = one.over(whole).format(".0%")
+    return [name, *one.format(), share]
+
+
+def _bearer() -> dict[str, Run]:
+    manager = ours.make_manager()
+    token = ours.access_token(manager)
+    request, config = bearer(token), manager.config
+    scope, raw = request.scope(), token.encode()
+    verified = config.tokens.verify(raw)
+    transport = config.transports[0]
+    lines = credential_lines(scope)
+    assert lines is not None
+    return {
+        **_whole(manager, request),
+        "finding the Authorization line": calls_of(lambda: credential_lines(scope)),
+        "reading the token out of it": calls_of(lambda: transport.read(lines[0])),
+        "looking it up, and at the clock": calls_of(lambda: config.tokens.verify(raw)),
+        "awaiting the user loader": awaited(lambda: config.loader.load("ada", scope, verified.claims)),
+        **_shell(manager, Auth((config,), config, transport, verified, "ada")),
+    }
+
+
+def _session() -> dict[str, Run]:
+    manager = ours.make_manager()
+    cookie = ours.session_cookie(manager)
+    request, config = with_cookie(cookie), manager.config
+    scope, raw = request.scope(), cookie.partition(b"=")[2]
+    verified = sessions_room.read(config, raw)
+    transport = config.transports[1]
+    lines = credential_lines(scope)
+    assert lines is not None
+    return {
+        **_whole(manager, request),
+        "finding the Cookie line": calls_of(lambda: credential_lines(scope)),
+        "reading the token out of it": calls_of(lambda: transport.read(lines[1])),
+        "looking it up, and at the clock": calls_of(lambda: sessions_room.read(config, raw)),
+        "checking the origin": calls_of(lambda: check_origin(scope, frozenset())),
+        "comparing the client": calls_of(lambda: sessions_room.is_same_client(config, scope, verified)),
+        "awaiting the user loader": awaited(lambda: config.loader.load("ada", scope, verified.claims)),
+        "seeing whether to renew": calls_of(
+            lambda: sessions_room.renew(config, scope, verified, "ada", same_client=True)
+        ),
+        **_shell(manager, Auth((config,), config, transport, verified, "ada")),
+    }
+
+
+def _whole(manager: Any, request: Request) -> dict[str, Run]:
+    return {
+        _WHOLE: requests(AuthMiddleware(page, manager), request),
+        _BARE: requests(bare_applications()[RAW], request),
+    }
+
+
+def _shell(manager: Any, auth: Auth[str]) -> dict[str, Run]:
+    """Return the steps that every request goes through, whoever sent it."""
+    config, state = manager.config, {}
+    scope = Request().scope()
+    record = HTTPFallback(auth, NO_COOKIES, scope, _discard)
+
+    def make_auth() -> None:
+        Auth((config,), config, config.transports[0], None, "ada")
+
+    def in_context() -> None:
+        RECORD.reset(RECORD.set(record))
+
+    async def send_both(send: Callable[[Any], Awaitable[None]]) -> None:
+        await send(_START)
+        await send(_BODY)
+
+    return {
+        "making the Auth": calls_of(make_auth),
+        "making the record": calls_of(lambda: HTTPFallback(auth, NO_COOKIES, scope, _discard)),
+        "writing the state": calls_of(lambda: auth.publish(state)),
+        "setting and resetting the ContextVar": calls_of(in_context),
+        "passing on two messages": awaited(partial(send_both, record.send)),
+    }
+
+
+async def _discard(_message: Any) -> None:
+    pass

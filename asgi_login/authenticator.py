@@ -78,7 +78,7 @@ class Authenticator(Generic[UserT]):
                 auth, cookies = self._conclude(step.config, scope, transport, token, user, same_client=same_client)
                 if cookies:
                     written = {**written, **cookies}
-                if auth.user is not None or auth.forgery() is not None:
+                if auth.is_final():
                     return auth, written
                 refused = refused or auth
             if refused is not None and step.ends_round:
@@ -135,6 +135,8 @@ class _HeaderStep:
 
     def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
         """Return a credential's transport and the token, or what is wrong with it; None if there is none."""
+        if not lines[0] and self.reads_headers_only:
+            return None
         for transport, read in self.transports:
             try:
                 token = transport.extract(scope) if read is None else read(lines[0])
@@ -223,9 +225,11 @@ def _trusted_origins(transport: Transport) -> frozenset[bytes]:
 
 
 def _to_bytes(token: str | bytes) -> bytes:
-    if not isinstance(token, (str, bytes)):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(token, bytes):
+        return token
+    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"a transport's extract() returns a str, bytes or None, not {type(token).__name__}")
     try:
-        return token if isinstance(token, bytes) else token.encode("ascii")
+        return token.encode("ascii")
     except UnicodeEncodeError:
         raise InvalidToken("not ASCII") from None

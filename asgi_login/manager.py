@@ -273,11 +273,10 @@ class LoginManager(Generic[UserT]):
         token = record.auth.token_of(self._config)
         cookies = sessions_room.confirm(self._config, scope, token, record.auth.user)
         if cookies is None:
-            refusal = record.auth.refusal(manager=self.name)
-            try:
-                record.refuse(refusal or self._config.located(NotAuthenticated("no session to confirm")))
-            finally:
-                del refusal  # whose traceback holds this frame
+            record.refuse(
+                record.auth.refusal(manager=self.name)
+                or self._config.located(NotAuthenticated("no session to confirm"))
+            )
         record.cookies = {**record.cookies, **cookies}
 
     @property

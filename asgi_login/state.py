@@ -185,6 +185,10 @@ class Auth(Generic[UserT]):
         """Tell whether the credential, good or bad, came in a cookie, so that the response varies with it."""
         return self._transport is not None and self._transport.ambient
 
+    def is_final(self) -> bool:
+        """Tell whether no other manager needs to be asked."""
+        return self._user is not None or self.forgery() is not None
+
     def forgery(self) -> CrossOriginRequest | None:
         """Return why the request is not even shown to the application: another site has sent it."""
         return self._error if self._error is not None and isinstance(self._error, CrossOriginRequest) else None

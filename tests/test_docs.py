@@ -282,7 +282,7 @@ NOT_PROMISED = {
     "fastapi": {"CoreSettings", "OptionalUser", "UserT"},
     "litestar": {"Guard"},
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
-    "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "forgery", "publish", "token_of"},
+    "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "forgery", "is_final", "publish", "token_of"},
     "BearerTransport": {"read"},
     "CookieTransport": {"companion", "read"},
     "Key": {"thumbprint", "signing", "public", "derive"},

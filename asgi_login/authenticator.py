@@ -1,11 +1,19 @@
-"""One request, from scope to Auth: every check, once, in the one order that is safe."""
+"""One request, from scope to Auth: every check, once, in the one order that is safe.
+
+1. The transports, those for headers before those for cookies.
+2. The token: its shape, its signature, its claims.
+3. The origin, where the browser attached the token by itself.
+4. The session: its lifetime, its client; or what remembers it.
+5. The user loader.
+6. The session's stamp, and its renewal.
+"""
 
 import logging
 from collections.abc import Callable, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
-from asgi_login import remember, sessions
-from asgi_login._asgi import NO_COOKIES, Cookies, CredentialLines, Scope, credential_lines
+from asgi_login import logins, remember, sessions
+from asgi_login._asgi import NO_COOKIES, Cookies, CredentialLines, Scope, credential_lines, has_too_many_lines
 from asgi_login.config import Config
 from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
@@ -18,7 +26,14 @@ UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """Who sent a request, and what to write back to the browser: a session that was renewed or has ended."""
 
-_Found: TypeAlias = tuple[Transport, Verified | AuthError | None, bool]
+
+class _SessionOver:
+    """What is found where a session is over because its client is another one: nobody, and no mistake."""
+
+
+_SESSION_OVER: Final = _SessionOver()
+# A credential: its transport, what it says or what is wrong with it, and whether its client is the one that logged in.
+_Found: TypeAlias = tuple[Transport, Verified | AuthError | _SessionOver, bool]
 _Readers: TypeAlias = tuple[tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None], ...]
 
 _log = logging.getLogger("asgi_login")
@@ -34,25 +49,28 @@ class Authenticator(Generic[UserT]):
         anonymous: The outcome of a request without a credential.
     """
 
-    __slots__ = ("_reads_headers_only", "_steps", "anonymous", "configs")
+    __slots__ = ("_configs", "_looks_at_lines_only", "_sources", "anonymous")
 
     def __init__(self, configs: Sequence[Config]) -> None:
-        self.configs: tuple[Config, ...] = tuple(configs)
-        self.anonymous: Auth[UserT] = Auth(self.configs)
+        self._configs = tuple(configs)
+        self.anonymous: Auth[UserT] = Auth(self._configs)
         # What the client put into a header on purpose comes before what the browser attached by itself.
-        rounds: tuple[list[_HeaderStep | _CookieStep], ...] = (
-            [step for step in map(_HeaderStep, configs) if step.transports],
-            [step for step in map(_CookieStep, configs) if step.transports],
+        rounds: tuple[list[_HeaderSource | _CookieSource], ...] = (
+            [source for source in map(_HeaderSource, configs) if source.transports],
+            [source for source in map(_CookieSource, configs) if source.transports],
         )
-        for steps in rounds:
-            if steps:
-                steps[-1].ends_round = True
-        self._steps = (*rounds[0], *rounds[1])
-        self._reads_headers_only = all(step.reads_headers_only for step in self._steps)
+        for sources in rounds:
+            if sources:
+                sources[-1].ends_round = True
+        self._sources = (*rounds[0], *rounds[1])
+        self._looks_at_lines_only = all(source.looks_at_lines_only for source in self._sources)
 
     def credentials(self, scope: Scope) -> CredentialLines | None:
         """Return what `authenticate` needs, or None if nothing has to be awaited to see that a request is anonymous."""
-        return credential_lines(scope) or (None if self._reads_headers_only else ([], []))
+        lines = credential_lines(scope)
+        if lines is None and not self._looks_at_lines_only and not has_too_many_lines(scope):
+            return [], []
+        return lines
 
     async def authenticate(self, scope: Scope, lines: CredentialLines) -> Outcome[UserT]:
         """Return who sent this request: an identity, anonymous, or refused with the reason.
@@ -66,22 +84,23 @@ class Authenticator(Generic[UserT]):
         """
         written: Cookies = NO_COOKIES
         refused: Auth[UserT] | None = None
-        for step in self._steps:
-            found = step.find(scope, lines)
+        for source in self._sources:
+            found = source.find(scope, lines)
             if found is not None:
                 transport, token, same_client = found
                 user: UserT | None = None
                 if isinstance(token, Verified):
-                    user = await step.config.loader.load(token.sub, scope, token.claims)
+                    user = await source.config.loader.load(token.sub, scope, token.claims)
                     if user is not None and token.kind == ACCESS:
-                        return Auth(self.configs, step.config, transport, token, user), written
-                auth, cookies = self._conclude(step.config, scope, transport, token, user, same_client=same_client)
+                        # It has no session, so that there is nothing more to look at, and nothing to write.
+                        return Auth(self._configs, source.config, transport, token, user), written
+                auth, cookies = self._conclude(source.config, scope, transport, token, user, same_client=same_client)
                 if cookies:
                     written = {**written, **cookies}
-                if auth.is_final():
+                if auth.user is not None or auth.forgery() is not None:
                     return auth, written
                 refused = refused or auth
-            if refused is not None and step.ends_round:
+            if refused is not None and source.ends_round:
                 return refused, written
         return self.anonymous, NO_COOKIES
 
@@ -90,15 +109,17 @@ class Authenticator(Generic[UserT]):
         config: Config,
         scope: Scope,
         transport: Transport,
-        token: Verified | AuthError | None,
+        token: Verified | AuthError | _SessionOver,
         user: UserT | None,
         *,
         same_client: bool,
     ) -> Outcome[UserT]:
         """Return what becomes of a refused credential, of a user who is gone, and of a session."""
-        if not isinstance(token, Verified):
-            cookies = NO_COOKIES if token is not None else remember.log_out(config)
-            return self._refused(config, transport, token), cookies
+        if isinstance(token, _SessionOver):
+            _log.info("session from %s ended by %s: another client", transport.name, config.name)
+            return Auth(self._configs, config, transport), logins.end(config)
+        if isinstance(token, AuthError):
+            return self._refused(config, transport, token), NO_COOKIES
         if user is None:
             auth = self._refused(config, transport, InvalidToken("no such user"))
         elif not sessions.has_same_stamp(config, token, user):
@@ -109,33 +130,30 @@ class Authenticator(Generic[UserT]):
             else:
                 token, cookies = sessions.renew(config, scope, token, user, same_client=same_client)
             is_fresh = same_client and token.claims.get("fresh") is True
-            return Auth(self.configs, config, transport, token, user, None, is_fresh), cookies
+            return Auth(self._configs, config, transport, token, user, None, is_fresh), cookies
         # A session that has ended for good is also deleted in the browser.
-        return auth, NO_COOKIES if token.kind == ACCESS else remember.log_out(config)
+        return auth, NO_COOKIES if token.kind == ACCESS else logins.end(config)
 
-    def _refused(self, config: Config, transport: Transport, error: AuthError | None) -> Auth[UserT]:
-        """Keep the reason, and log it; without one a session has ended, and nobody is to be blamed."""
-        if error is None:
-            _log.info("session from %s ended by %s: another client", transport.name, config.name)
-            return Auth(self.configs, config, transport)
+    def _refused(self, config: Config, transport: Transport, error: AuthError) -> Auth[UserT]:
+        """Keep the reason, and log it."""
         _log.info("%s from %s refused by %s: %s", type(error).__name__, transport.name, config.name, error.reason)
-        return Auth(self.configs, config, transport, error=config.located(error))
+        return Auth(self._configs, config, transport, error=config.located(error))
 
 
-class _HeaderStep:
+class _HeaderSource:
     """What one manager looks at first: the tokens that the client sends on purpose."""
 
-    __slots__ = ("config", "ends_round", "reads_headers_only", "transports")
+    __slots__ = ("config", "ends_round", "looks_at_lines_only", "transports")
 
     def __init__(self, config: Config) -> None:
         self.config: Config = config
         self.ends_round: bool = False
-        self.transports: _Readers = _readers(config, ambient=False)
-        self.reads_headers_only: bool = all(read for _, read in self.transports)
+        self.transports: _Readers = _readers(config, BearerTransport, ambient=False)
+        self.looks_at_lines_only: bool = all(read for _, read in self.transports)
 
     def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
-        """Return a credential's transport and the token, or what is wrong with it; None if there is none."""
-        if not lines[0] and self.reads_headers_only:
+        """Return a credential, or None if there is none: steps 1 and 2."""
+        if not lines[0] and self.looks_at_lines_only:
             return None
         for transport, read in self.transports:
             try:
@@ -147,33 +165,29 @@ class _HeaderStep:
         return None
 
 
-class _CookieStep:
+class _CookieSource:
     """What one manager looks at last: the tokens that the browser attaches to requests of every site's."""
 
-    __slots__ = ("config", "ends_round", "reads_headers_only", "transports")
+    __slots__ = ("config", "ends_round", "looks_at_lines_only", "transports")
 
     def __init__(self, config: Config) -> None:
         self.config: Config = config
         self.ends_round: bool = False
-        self.transports: _Readers = _readers(config, ambient=True)
-        self.reads_headers_only: bool = all(read for _, read in self.transports)
+        self.transports: _Readers = _readers(config, CookieTransport, ambient=True)
+        self.looks_at_lines_only: bool = all(read for _, read in self.transports)
 
     def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
-        """Return a credential's transport, the token or what is wrong with it, and whether the client is the same.
-
-        The token is None where the session is over because the client is another one; nothing at all is returned
-        where there is no credential.
-        """
-        config, transport = self.config, self.transports[0][0]
-        if not lines[1] and self.reads_headers_only:
+        """Return a credential, or None if there is none: steps 1 to 4."""
+        if not lines[1] and self.looks_at_lines_only:
             return None
+        config, transport = self.config, self.transports[0][0]
         try:
             token: str | bytes | None = None
             for transport, read in self.transports:
                 token = transport.extract(scope) if read is None else read(lines[1])
                 if token:
                     break
-            verified = _session(config, transport, lines, _to_bytes(token) if token else None)
+            verified = _session(config, scope, transport, _to_bytes(token) if token else None)
             if verified is None:
                 return None
             if verified.kind == REMEMBER and config.session_cookie is not None:
@@ -187,32 +201,32 @@ class _CookieStep:
             return transport, error.again(), True
         same_client = verified.kind != SESSION or sessions.is_same_client(config, scope, verified)
         if not same_client and sessions.ends_with_client(config, verified):
-            return transport, None, False
+            return transport, _SESSION_OVER, False
         return transport, verified, same_client
 
 
-def _readers(config: Config, *, ambient: bool) -> _Readers:
+def _readers(config: Config, ours: type[BearerTransport | CookieTransport], *, ambient: bool) -> _Readers:
     """Return the transports with what reads a token out of lines that were read already.
 
     A class derived from ours may look elsewhere: it is given the whole scope, like any other.
     """
     return tuple(
-        (one, one.read if type(one) is BearerTransport or type(one) is CookieTransport else None)
+        (one, one.read if isinstance(one, ours) and type(one) is ours else None)
         for one in config.transports
         if one.ambient is ambient
     )
 
 
-def _session(config: Config, transport: Transport, lines: CredentialLines, token: bytes | None) -> Verified | None:
+def _session(config: Config, scope: Scope, transport: Transport, token: bytes | None) -> Verified | None:
     """Verify what came in a cookie; where that is gone or expired, what remembers the login."""
     if not token:
-        return remember.find(config, lines)
+        return remember.find(config, scope)
     if not isinstance(transport, CookieTransport):
         return config.tokens.verify(token)
     try:
         return sessions.read(config, token)
     except InvalidToken as error:
-        restored = remember.find(config, lines) if error.expired else None
+        restored = remember.find(config, scope) if error.expired else None
         if restored is None:
             raise
         return restored

@@ -8,10 +8,7 @@ import logging
 import sys
 from typing import cast
 
-from asgi_login._asgi import Headers, Message
 from asgi_login.errors import AuthError
-from asgi_login.record import Record
-from asgi_login.responses import add_vary, set_cookies
 
 _log = logging.getLogger("asgi_login")
 
@@ -35,29 +32,6 @@ def auth_error_in(problem: BaseException) -> AuthError | None:
     return problem if isinstance(problem, AuthError) else None
 
 
-def comes_from_refusal(problem: BaseException | None) -> bool:
-    """Tell whether `problem` is a refusal, or the RuntimeError of a framework that found its response started."""
-    while problem is not None:
-        if auth_error_in(problem) is not None:
-            return True
-        problem = problem.__cause__ if isinstance(problem, RuntimeError) else None
-    return False
-
-
 def log_refusal(error: AuthError) -> None:
     """Log why the application's own answer is not the one that is sent."""
     _log.info("%s (%s) answered in place of the application", type(error).__name__, error.reason)
-
-
-def dressed(message: Message, record: Record) -> Message:
-    """Return the start of a response with our cookies, and with what caches must know."""
-    record.has_started = True
-    in_cookie = record.auth.came_in_a_cookie()
-    if not in_cookie and not record.cookies:
-        return message
-    headers: Headers = list(message.get("headers", ()))
-    if in_cookie:
-        add_vary(headers, b"Cookie")
-    if record.cookies or record.renewed:
-        set_cookies(headers, record.cookies, record.renewed)
-    return {**message, "headers": headers}

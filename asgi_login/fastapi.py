@@ -6,7 +6,7 @@ Tested with FastAPI 0.124 and later.
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from inspect import Signature
-from typing import Any, Generic, NoReturn, TypedDict, TypeVar, Unpack, cast
+from typing import Generic, NoReturn, TypedDict, TypeVar, Unpack, cast
 
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import HasConfig, Sessions
@@ -60,7 +60,7 @@ class CoreSettings(TypedDict, total=False):
     name: str
     realm: str
     token_cache_size: int
-    clock: Any
+    clock: Callable[[], float]
 
 
 class LoginManager(CoreLoginManager[UserT], Generic[UserT]):

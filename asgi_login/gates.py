@@ -4,14 +4,14 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes, under
+from asgi_login._asgi import ASGIApp, Receive, Scope, Send, header, path_prefixes, under
 from asgi_login._callables import is_async_callable
 from asgi_login.claims import check_scope_names
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, InsufficientScope, InvalidRequest, InvalidToken, NotAuthenticated
 from asgi_login.own_exception import new_exception
 from asgi_login.record import current_record
-from asgi_login.responses import answer, answer_preflight, is_preflight
+from asgi_login.responses import answer
 from asgi_login.state import get_auth
 
 P = ParamSpec("P")
@@ -117,15 +117,31 @@ class Gate:
         if scope["type"] not in {"http", "websocket"} or under(scope, self._exempt):
             await self.app(scope, receive, send)
             return
-        if is_preflight(scope):
+        if _is_preflight(scope):
             # Passing it on would open views that answer OPTIONS: browsers send no credential with it.
-            await answer_preflight(send)
+            await _answer_preflight(send)
             return
         error = get_auth(scope).refusal(self._scopes, fresh=self._fresh, manager=self._manager)
         if error is None:
             await self.app(scope, receive, send)
         else:
             await answer(error, scope, send)
+
+
+async def _answer_preflight(send: Send) -> None:
+    """Answer a CORS preflight with nothing: no browser goes on from here, and no view runs."""
+    await send({"type": "http.response.start", "status": 204, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+def _is_preflight(scope: Scope) -> bool:
+    """Tell whether a browser asks what it may send (Fetch standard, CORS-preflight request)."""
+    return (
+        scope["type"] == "http"
+        and scope["method"] == "OPTIONS"
+        and header(scope, b"origin") is not None
+        and header(scope, b"access-control-request-method") is not None
+    )
 
 
 def application_exception(config: Config, error: AuthError) -> Exception:

@@ -5,7 +5,6 @@ import hmac
 import json
 import re
 import secrets
-from base64 import urlsafe_b64encode
 from typing import NoReturn, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -16,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PublicFormat,
 )
 
+from asgi_login.base64url import encode
 from asgi_login.key_material import (
     ALGORITHMS,
     CURVES,
@@ -52,7 +52,7 @@ class Key:
     A PEM is parsed here and never again: with a password that takes tens of milliseconds.
     """
 
-    __slots__ = ("_derived", "_seed", "algorithm", "kid", "public", "signing", "thumbprint")
+    __slots__ = ("_derived", "_seed", "algorithm", "kid", "signing", "thumbprint", "verifying")
 
     algorithm: str
     kid: str
@@ -60,8 +60,8 @@ class Key:
     """What identifies the key material itself, whatever its `kid`; tells nothing about a secret."""
     signing: bytes | PrivateKey | None
     """What PyJWT's algorithm objects sign with; None for a public key."""
-    public: bytes | PublicKey
-    """What they verify with."""
+    verifying: bytes | PublicKey
+    """What signatures are verified with: a public key, or the secret itself."""
     _seed: bytes
     _derived: dict[str, bytes]
 
@@ -79,18 +79,18 @@ class Key:
             raise ValueError("kid must be 1 to 128 visible ASCII characters")
         raw = to_bytes(secret, "secret")
         signing: bytes | PrivateKey | None
-        public: bytes | PublicKey
+        verifying: bytes | PublicKey
         if algorithm in HMAC_BYTES:
             if password is not None:
                 raise ValueError(f"an {algorithm} secret has no password; leave password out")
             check_secret(raw, algorithm)
-            signing, public = raw, raw
+            signing, verifying = raw, raw
             thumbprint = _b64(hmac.digest(raw, f"asgi-login kid {algorithm}".encode(), "sha256")[:16])
         else:
-            signing, verifying = load_pem(raw, password)
-            check_asymmetric(verifying, algorithm)
-            public, thumbprint = verifying, _thumbprint(verifying)
-        values = {"algorithm": algorithm, "kid": kid or thumbprint, "thumbprint": thumbprint, "public": public}
+            signing, public = load_pem(raw, password)
+            check_asymmetric(public, algorithm)
+            verifying, thumbprint = public, _thumbprint(public)
+        values = {"algorithm": algorithm, "kid": kid or thumbprint, "thumbprint": thumbprint, "verifying": verifying}
         for name, value in {**values, "signing": signing, "_seed": _seed(signing)}.items():
             object.__setattr__(self, name, value)
         object.__setattr__(self, "_derived", {})
@@ -173,7 +173,7 @@ def _thumbprint(key: PublicKey) -> str:
 
 
 def _b64(data: bytes) -> str:
-    return urlsafe_b64encode(data).rstrip(b"=").decode()
+    return encode(data).decode()
 
 
 def _b64_int(number: int, size: int | None = None) -> str:

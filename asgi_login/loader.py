@@ -23,11 +23,11 @@ _MAX_THREADS = 40
 class UserLoader(Generic[UserT]):
     """Holds the loader, which is registered after the manager is made, and calls it."""
 
-    __slots__ = ("_call", "_plain_type")
+    __slots__ = ("_call", "_user_type")
 
     def __init__(self) -> None:
         self._call: Callable[[str, Scope, Claims], Awaitable[object]] = _no_loader
-        self._plain_type: type = type(None)
+        self._user_type: type = type(None)
 
     def register(self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Decide once how `function` is called: with `sub`, then `args` and `kwargs`, then `scope` or `claims`.
@@ -59,11 +59,12 @@ class UserLoader(Generic[UserT]):
             RuntimeError: No loader is registered.
         """
         user = await self._call(sub, scope, claims)
-        # Users are of one type, which need not be looked at each time: that costs as much as all the rest here.
-        if type(user) is not self._plain_type:
+        # Whether something can be awaited is a matter of its type, and to ask costs as much as all the rest here. So
+        # the type of the last user is kept, which was no awaitable; before the first, that of None, which is none.
+        if type(user) is not self._user_type:
             while inspect.isawaitable(user):
                 user = await cast("Awaitable[object]", user)
-            self._plain_type = type(user)
+            self._user_type = type(user)
         return cast("UserT | None", user)
 
 

@@ -6,8 +6,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
-from asgi_login import remember as browser
-from asgi_login import sessions as sessions_room
+from asgi_login import logins
 from asgi_login._asgi import Scope
 from asgi_login.claims import check_scope_names, claim_rules
 from asgi_login.config import Config, Sessions, positive_timedelta
@@ -16,6 +15,7 @@ from asgi_login.keyset import KeySet, Secret
 from asgi_login.loader import UserLoader
 from asgi_login.own_exception import ExceptionOrClass
 from asgi_login.record import changeable_record
+from asgi_login.sessions import confirm, cookie_of
 from asgi_login.set_cookie import put_cookie
 from asgi_login.state import HasScope
 from asgi_login.tokens import Tokens, peek_expiry
@@ -238,7 +238,7 @@ class LoginManager(Generic[UserT]):
             ...     manager.login_user(request, form["name"], remember="remember" in form)
         """
         record, scope = changeable_record(connection, self._config)
-        cookies = browser.log_in(self._config, scope, sub, user, scopes=scopes, remember=remember)
+        cookies = logins.start(self._config, scope, sub, user, scopes=scopes, remember=remember)
         record.cookies = {**record.cookies, **cookies}
 
     def logout_user(self, connection: Scope | HasScope) -> None:
@@ -252,7 +252,7 @@ class LoginManager(Generic[UserT]):
             ValueError: This manager has no sessions or no cookie.
         """
         record, _ = changeable_record(connection, self._config)
-        record.cookies = {**record.cookies, **browser.log_out(self._config)}
+        record.cookies = {**record.cookies, **logins.end(self._config)}
 
     def confirm_login(self, connection: Scope | HasScope) -> None:
         """Make the session fresh again, from the next request on, after the user has shown the password once more.
@@ -271,10 +271,10 @@ class LoginManager(Generic[UserT]):
                 "this request has logged somebody in or out already: there is no session left to confirm"
             )
         token = record.auth.token_of(self._config)
-        cookies = sessions_room.confirm(self._config, scope, token, record.auth.user)
+        cookies = confirm(self._config, scope, token, record.auth.user)
         if cookies is None:
             record.refuse(
-                record.auth.refusal(manager=self.name)
+                (record.auth.refusal(manager=self.name) if record.auth.manager == self.name else None)
                 or self._config.located(NotAuthenticated("no session to confirm"))
             )
         record.cookies = {**record.cookies, **cookies}
@@ -286,7 +286,7 @@ class LoginManager(Generic[UserT]):
         Raises:
             ValueError: It has none.
         """
-        return sessions_room.cookie_of(self._config)
+        return cookie_of(self._config)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, transports={list(self._config.transports)!r})"

@@ -7,10 +7,10 @@ from typing import Any
 from asgi_login._asgi import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
-from asgi_login.http_fallback import HTTPFallback
+from asgi_login.http_record import HTTPRecord
 from asgi_login.record import RECORD
 from asgi_login.responses import answer
-from asgi_login.websocket_fallback import WebSocketFallback
+from asgi_login.websocket_record import WebSocketRecord
 
 
 class AuthMiddleware:
@@ -68,9 +68,9 @@ class AuthMiddleware:
         else:
             auth, renewed = await self._authenticator.authenticate(scope, lines)
         if kind == "http":
-            record: HTTPFallback | WebSocketFallback = HTTPFallback(auth, renewed, scope, send)
+            record: HTTPRecord | WebSocketRecord = HTTPRecord(auth, renewed, scope, send)
         else:
-            record = WebSocketFallback(auth, renewed, scope, send, receive, deny=self._deny_websocket)
+            record = WebSocketRecord(auth, renewed, scope, send, receive, deny=self._deny_websocket)
             receive = record.receive
         auth.publish(self._state_of(scope))
         scope["asgi_login"] = record

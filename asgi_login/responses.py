@@ -5,7 +5,7 @@ import re
 from typing import Final
 from urllib.parse import quote, urlsplit
 
-from asgi_login._asgi import Cookies, Headers, Message, Scope, Send, header, header_values
+from asgi_login._asgi import Headers, Message, Scope, Send, header_values
 from asgi_login.errors import AuthError, CrossOriginRequest
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
@@ -53,63 +53,6 @@ def close_accepted(error: AuthError) -> Message:
     """Return the message that closes an accepted websocket."""
     code = _CLOSE_FORBIDDEN if error.status == 403 else _CLOSE_UNAUTHORIZED  # noqa: PLR2004
     return {"type": "websocket.close", "code": code, "reason": error.error}
-
-
-async def answer_preflight(send: Send) -> None:
-    """Answer a CORS preflight with nothing: no browser goes on from here, and no view runs."""
-    await send({"type": "http.response.start", "status": 204, "headers": []})
-    await send({"type": "http.response.body", "body": b""})
-
-
-def is_preflight(scope: Scope) -> bool:
-    """Tell whether a browser asks what it may send (Fetch standard, CORS-preflight request)."""
-    return (
-        scope["type"] == "http"
-        and scope["method"] == "OPTIONS"
-        and header(scope, b"origin") is not None
-        and header(scope, b"access-control-request-method") is not None
-    )
-
-
-def add_vary(headers: Headers, name: bytes) -> None:
-    """Add `name` to what the response varies by (RFC 9110 §12.5.5), unless it says so already."""
-    last = None
-    for i, (key, value) in enumerate(headers):
-        if len(key) == 4 and key.lower() == b"vary":  # noqa: PLR2004
-            if not {b"*", name.lower()}.isdisjoint(one.strip().lower() for one in value.split(b",")):
-                return
-            last = i
-    if last is None:
-        headers.append((b"vary", name))
-    else:
-        key, value = headers[last]
-        headers[last] = key, value + b", " + name
-
-
-# RFC 9213 §2.2: caches that know one of the others take it before Cache-Control.
-_CACHE_CONTROLS: Final = frozenset({b"cache-control", b"cdn-cache-control", b"surrogate-control"})
-
-
-def set_cookies(headers: Headers, chosen: Cookies, automatic: Cookies) -> None:
-    """Add our cookies, one line for each name (RFC 6265bis §4.1.1), and keep the response out of caches.
-
-    Args:
-        headers: Of the response.
-        chosen: What the application has asked for, by logging somebody in or out; replaces a line of its own.
-        automatic: What happens by itself, like a renewal; yields to a line that the application has written.
-    """
-    written = {value.partition(b"=")[0].decode("latin-1") for key, value in headers if key.lower() == b"set-cookie"}
-    cookies = {**{name: header for name, header in automatic.items() if name not in written}, **chosen}
-    if not cookies:
-        return
-    ours = {name.encode() for name in cookies}
-    headers[:] = [
-        (key, value)
-        for key, value in headers
-        if key.lower() not in _CACHE_CONTROLS
-        and not (key.lower() == b"set-cookie" and value.partition(b"=")[0] in ours)
-    ]
-    headers += [*cookies.values(), (b"cache-control", b"no-store")]
 
 
 def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:

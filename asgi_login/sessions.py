@@ -7,24 +7,23 @@ half of that is gone, and never outlives `lifetime` after the login.
 import hmac
 import logging
 import math
-from base64 import urlsafe_b64encode
 from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, cast
 
 from asgi_login._asgi import NO_COOKIES, Cookies, Scope
+from asgi_login.base64url import encode
 from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken
 from asgi_login.fingerprint import fingerprint
 from asgi_login.keys import Key
-from asgi_login.tokens import ACCESS, SESSION
+from asgi_login.tokens import ACCESS, ACCESS_ONLY, SESSION
 from asgi_login.transports import CookieTooLongError, CookieTransport
 from asgi_login.verified import Standing, Verified
 
 log: logging.Logger = logging.getLogger("asgi_login")
 
 _COOKIE_KINDS = frozenset({ACCESS, SESSION})
-_ACCESS_ONLY = frozenset({ACCESS})
 # Ordinary ones have some hundred bytes; a proxy lets some thousand through.
 _MAX_KEPT_CLIENT = 512
 # Made anew for each token.
@@ -37,16 +36,15 @@ def read(config: Config, token: bytes) -> Verified:
     Raises:
         InvalidToken: Whatever is wrong with it.
     """
-    verified = config.tokens.verify(token, _COOKIE_KINDS if config.sessions else _ACCESS_ONLY)
+    verified = config.tokens.verify(token, _COOKIE_KINDS if config.sessions else ACCESS_ONLY)
     if verified.kind == SESSION and verified.standing is None:
         if verified.auth_time is None:
             raise InvalidToken("a session without auth_time")
         # The token itself ends with the lifetime that was set when it was issued; this is today's.
         lifetime = settings_of(config).lifetime.total_seconds()
-        verified.valid_until = min(verified.valid_until, verified.auth_time + lifetime)
+        verified.bind(_standing(config, verified), ends_at=verified.auth_time + lifetime)
         if config.clock() >= verified.valid_until:
             raise InvalidToken("the session is older than its lifetime", expired=True)
-        verified.standing = _standing(config, verified)
     return verified
 
 
@@ -218,7 +216,7 @@ def _stamp(settings: Sessions, key: Key, user: Any) -> str:  # noqa: ANN401
 
 def _keyed(key: Key, label: str, value: bytes) -> str:
     # BLAKE2's keyed mode (RFC 7693) is a MAC of its own, in a third of HMAC's time.
-    return urlsafe_b64encode(blake2b(value, key=key.derive(label), digest_size=16).digest()).rstrip(b"=").decode()
+    return encode(blake2b(value, key=key.derive(label), digest_size=16).digest()).decode()
 
 
 def _equal(claimed: object, expected: str) -> bool:

@@ -4,7 +4,7 @@ import time
 from http.cookies import Morsel, SimpleCookie
 from typing import Any, cast
 
-from asgi_login._asgi import Headers
+from asgi_login._asgi import CACHE_CONTROLS, Headers
 
 # Response classes are told apart by what they can do, so that no framework is imported here.
 _UNKNOWN = (
@@ -13,8 +13,7 @@ _UNKNOWN = (
 )
 
 
-# No cache may hand a response out again that logs somebody in (RFC 9111 §5.2.2.5).
-_NO_STORE = "no-store"
+_CACHE_CONTROLS = [name.decode() for name in CACHE_CONTROLS]
 
 
 def put_cookie(response: object, header: tuple[bytes, bytes]) -> None:
@@ -32,19 +31,27 @@ def put_cookie(response: object, header: tuple[bytes, bytes]) -> None:
     target = cast("Any", response)
     if isinstance(getattr(response, "raw_headers", None), list):
         _put_starlette(target.raw_headers, header)
-        target.headers["cache-control"] = _NO_STORE
+        _keep_out_of_caches(target.headers)
     elif isinstance(getattr(response, "cookies", None), SimpleCookie):
         morsel = _morsel(line)
         target.cookies[morsel.key] = morsel
-        target.headers["cache-control"] = _NO_STORE
+        _keep_out_of_caches(target.headers)
     elif isinstance(getattr(response, "cookies", None), list) and hasattr(response, "set_cookie"):
         _put_litestar(target, _morsel(line))
     elif hasattr(getattr(response, "headers", None), "setlist"):
         others = [other for other in target.headers.getlist("set-cookie") if not _is_same_cookie(other, line)]
         target.headers.setlist("set-cookie", [*others, line])
-        target.headers["cache-control"] = _NO_STORE
+        _keep_out_of_caches(target.headers)
     else:
         raise TypeError(_UNKNOWN.format(type(response).__name__))
+
+
+def _keep_out_of_caches(headers: Any) -> None:  # noqa: ANN401 - of any framework
+    """Let no cache hand a response out again that logs somebody in or out (RFC 9111 §5.2.2.5)."""
+    for name in _CACHE_CONTROLS:
+        if name in headers:
+            del headers[name]
+    headers["cache-control"] = "no-store"
 
 
 def _put_starlette(headers: Headers, header: tuple[bytes, bytes]) -> None:
@@ -58,8 +65,8 @@ def _put_starlette(headers: Headers, header: tuple[bytes, bytes]) -> None:
 
 
 def _put_litestar(response: Any, morsel: "Morsel[str]") -> None:  # noqa: ANN401 - no framework is imported here
-    others = {name: value for name, value in response.headers.items() if name.lower() != "cache-control"}
-    response.headers = {**others, "cache-control": _NO_STORE}
+    response.headers = {name: value for name, value in response.headers.items() if name.lower() not in _CACHE_CONTROLS}
+    _keep_out_of_caches(response.headers)
     response.cookies = [cookie for cookie in response.cookies if cookie.key != morsel.key]
     max_age = int(morsel["max-age"]) if morsel["max-age"] else None
     response.set_cookie(

@@ -49,7 +49,6 @@ def install(
 
     prefixes, resolve = path_prefixes("skip", skip), app.url_path_for
 
-    # Older releases pass the application by this name.
     def stack(app: ASGIApp) -> ASGIApp:
         return AuthMiddleware(_NativeUser(app), manager, skip=prefixes, resolve_route=resolve, deny_websocket=deny)
 

@@ -7,22 +7,15 @@ the cheap and structural first; nothing a stranger wrote is parsed as claims bef
 import hmac
 import json
 import secrets
-from base64 import urlsafe_b64encode
-from binascii import Error as Base64Error
-from binascii import a2b_base64
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final
 
 from jwt.algorithms import get_default_algorithms
 
+from asgi_login.base64url import ALPHABET, InvalidBase64url, decode, encode
 from asgi_login.cache import TokenCache
-from asgi_login.claims import (
-    MAX_NUMERIC_DATE,
-    ClaimRules,
-    check_scope_names,
-    is_text,
-)
+from asgi_login.claims import MAX_NUMERIC_DATE, ClaimRules, check_scope_names, is_text
 from asgi_login.errors import InvalidToken
 from asgi_login.keys import Key
 from asgi_login.keyset import KeySet
@@ -44,11 +37,6 @@ _KINDS: Final = {"at+jwt": ACCESS, "jwt": ACCESS, SESSION: SESSION, REMEMBER: RE
 # RFC 7797, RFC 7516. We support none of these extensions, so a token that has one is not for us.
 _REFUSED_MEMBERS: Final = frozenset({"crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"})
 
-# RFC 4648 §5, without padding (RFC 7515 §2).
-_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_FROM_URLSAFE: Final = bytes.maketrans(b"-_", b"+/")
-# RFC 4648 §3.5: the last characters whose unused bits are zero, by the length of the last group.
-_LAST_CHARACTERS: Final = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 # Bound on the headers remembered of other issuers' tokens.
 _MAX_KNOWN_HEADERS: Final = 64
 
@@ -110,19 +98,19 @@ class Tokens:
         signed, _, signature = token.rpartition(b".")
         header, _, payload = signed.partition(b".")
         # What is left without the alphabet are the two dots: in a third of a regular expression's time.
-        if token.translate(None, _ALPHABET) != b".." or not (header and payload and signature):
+        if token.translate(None, ALPHABET) != b".." or not (header and payload and signature):
             raise InvalidToken("not three parts of base64url")
         try:
             known = self._known_headers.get(header)
             key, kind = known or self._read_header(header)
-            if not self._signature_checks[key.kid](signed, _decode(signature)):
+            if not self._signature_checks[key.kid](signed, decode(signature)):
                 raise InvalidToken("wrong signature")
             if kind not in kinds:
                 raise InvalidToken(f"typ: a {kind} does not belong here")
-            verified = self.rules.check(parse_object(_decode(payload)), self._clock(), kind=kind, kid=key.kid)
+            verified = self.rules.check(parse_object(decode(payload)), self._clock(), kind=kind, kid=key.kid)
         except InvalidClaims as problem:
             raise InvalidToken(str(problem), expired=problem.expired) from None
-        except InvalidJSON as problem:
+        except (InvalidJSON, InvalidBase64url) as problem:
             raise InvalidToken(str(problem)) from None
         if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
             self._known_headers[header] = key, kind
@@ -172,20 +160,20 @@ class Tokens:
             raise ValueError(f"this token would be refused: data is {problem}") from None
         except RecursionError:
             raise ValueError("this token would be refused: data is nested too deeply") from None
-        signed = _header(key, kind) + b"." + _encode(payload)
-        token = signed + b"." + _encode(_ALGORITHMS[key.algorithm].sign(signed, key.signing))
+        signed = _header(key, kind) + b"." + encode(payload)
+        token = signed + b"." + encode(_ALGORITHMS[key.algorithm].sign(signed, key.signing))
         if len(token) > MAX_TOKEN_BYTES:
             raise ValueError(f"the token has {len(token)} bytes, more than the {MAX_TOKEN_BYTES} that are read")
         return token.decode()
 
     def random_id(self) -> str:
         """Return 128 random bits as text."""
-        return _encode(self._token_bytes(16)).decode()
+        return encode(self._token_bytes(16)).decode()
 
     def _read_header(self, header: bytes) -> tuple[Key, str]:
         if len(header) > MAX_HEADER_BYTES:
             raise InvalidToken("header longer than 1,024 bytes")
-        members = parse_object(_decode(header))
+        members = parse_object(decode(header))
         if not _REFUSED_MEMBERS.isdisjoint(members):
             raise InvalidToken("header with an unsupported extension or a key of its own")
         kid = members.get("kid")
@@ -206,11 +194,11 @@ class Tokens:
 
 def _signature_check(key: Key) -> Callable[[bytes, bytes], bool]:
     """Return what tells whether a signature (second) is that of the bytes that are signed (first)."""
-    public, algorithm = key.public, _ALGORITHMS[key.algorithm]
-    if not isinstance(public, bytes):
-        return lambda signed, signature: algorithm.verify(signed, public, signature)
+    secret, algorithm = key.verifying, _ALGORITHMS[key.algorithm]
+    if not isinstance(secret, bytes):
+        return lambda signed, signature: algorithm.verify(signed, secret, signature)
     # What HMAC does with the key is done once, not for each token: that is a third of its time.
-    keyed = hmac.new(public, digestmod=f"sha{key.algorithm[2:]}")
+    keyed = hmac.new(secret, digestmod=f"sha{key.algorithm[2:]}")
 
     def check(signed: bytes, signature: bytes) -> bool:
         mac = keyed.copy()
@@ -223,27 +211,12 @@ def _signature_check(key: Key) -> Callable[[bytes, bytes], bool]:
 def peek_expiry(token: str) -> float | None:
     """Return the `exp` of a token without verifying it, or None: only to bound the life of a cookie."""
     try:
-        exp = parse_object(_decode(token.split(".")[1].encode())).get("exp")
-    except (IndexError, InvalidJSON, InvalidToken, ValueError):
+        exp = parse_object(decode(token.split(".")[1].encode())).get("exp")
+    except (IndexError, ValueError):
         return None
     return exp if (type(exp) is int or type(exp) is float) and 0 <= exp <= MAX_NUMERIC_DATE else None
 
 
 def _header(key: Key, typ: str) -> bytes:
     members = {"alg": key.algorithm, "typ": typ, "kid": key.kid}
-    return _encode(json.dumps(members, separators=(",", ":")).encode())
-
-
-def _encode(data: bytes) -> bytes:
-    return urlsafe_b64encode(data).rstrip(b"=")
-
-
-def _decode(part: bytes) -> bytes:
-    """Decode base64url whose alphabet was checked, in its one canonical form (RFC 7515 §2, RFC 4648 §3.5)."""
-    rest = len(part) % 4
-    if rest and part[-1] not in _LAST_CHARACTERS.get(rest, b""):
-        raise InvalidToken("base64url that is not canonical")
-    try:
-        return a2b_base64(part.translate(_FROM_URLSAFE) + b"==")
-    except Base64Error:
-        raise InvalidToken("not base64url") from None
+    return encode(json.dumps(members, separators=(",", ":")).encode())

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, Protocol, Self, TypeAlias, TypedDict, Unpack, runtime_checkable
+from typing import Final, Literal, NoReturn, Protocol, Self, TypeAlias, TypedDict, Unpack, runtime_checkable
 
 from asgi_login._asgi import OWS, Scope, cookie, header_values
 from asgi_login.csrf import parse_origins
@@ -55,7 +55,19 @@ class CookieTooLongError(ValueError):
     """Browsers would drop this cookie: its name and value together are longer than 4,096 bytes."""
 
 
-class BearerTransport:
+class _SetOnce:
+    """Whose attributes are what they are once they are set: what is written and what is read must not drift apart."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, name):
+            raise AttributeError(f"a transport is immutable: cannot set {name}; make another one")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a transport is immutable: cannot delete {name}")
+
+
+class BearerTransport(_SetOnce):
     """The Authorization header with the Bearer scheme (RFC 6750 §2.1).
 
     Args:
@@ -112,7 +124,7 @@ class _Attributes(InsecureAttributes, total=False):
     partitioned: bool
 
 
-class CookieTransport:
+class CookieTransport(_SetOnce):
     """A cookie (RFC 6265bis), by default one that no other host, no script and no plain connection can touch.
 
     Args:

@@ -38,7 +38,7 @@ class Standing:
 
 
 class Verified:
-    """A token that holds, and what was read out of it; `sessions` alone changes one of a session.
+    """A token that holds, and what was read out of it; only a session is bound to its standing later.
 
     Attributes:
         kind: Its `typ` as we write it.
@@ -74,10 +74,10 @@ class Verified:
         claims: Claims,
         scopes: frozenset[str],
         exp: float,
-        nbf: float | None = None,
-        iat: float | None = None,
-        auth_time: float | None = None,
-        leeway: float = 0,
+        nbf: float | None,
+        iat: float | None,
+        auth_time: float | None,
+        leeway: float,
     ) -> None:
         self.kind = kind
         self.kid = kid
@@ -95,13 +95,19 @@ class Verified:
         self.valid_until: float = exp + leeway
         self.standing: Standing | None = None
 
+    def bind(self, standing: Standing, *, ends_at: float) -> None:
+        """Make it a session that ends at a certain time, whatever it says itself."""
+        # In this order: another thread that sees the standing must see the end too.
+        self.valid_until = min(self.valid_until, ends_at)
+        self.standing = standing
+
     def __repr__(self) -> str:
         # Claims end up in no log.
         return f"<Verified {self.kind} kid={self.kid!r}>"
 
 
 def check_times(verified: Verified, now: float) -> None:
-    """Check again what changes with the clock.
+    """Check what changes with the clock.
 
     Raises:
         InvalidClaims: The token is not valid yet, or no longer.

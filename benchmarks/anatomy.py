@@ -8,7 +8,7 @@ from asgi_login import AuthMiddleware
 from asgi_login import sessions as sessions_room
 from asgi_login._asgi import NO_COOKIES, credential_lines
 from asgi_login.csrf import check_origin
-from asgi_login.http_fallback import HTTPFallback
+from asgi_login.http_record import HTTPRecord
 from asgi_login.record import RECORD
 from asgi_login.state import Auth
 from benchmarks import ours
@@ -100,7 +100,7 @@ def _shell(manager: Any, auth: Auth[str]) -> dict[str, Run]:
     """Return the steps that every request goes through, whoever sent it."""
     config, state = manager.config, {}
     scope = Request().scope()
-    record = HTTPFallback(auth, NO_COOKIES, scope, _discard)
+    record = HTTPRecord(auth, NO_COOKIES, scope, _discard)
 
     def make_auth() -> None:
         Auth((config,), config, config.transports[0], None, "ada")
@@ -114,7 +114,7 @@ def _shell(manager: Any, auth: Auth[str]) -> dict[str, Run]:
 
     return {
         "making the Auth": calls_of(make_auth),
-        "making the record": calls_of(lambda: HTTPFallback(auth, NO_COOKIES, scope, _discard)),
+        "making the record": calls_of(lambda: HTTPRecord(auth, NO_COOKIES, scope, _discard)),
         "writing the state": calls_of(lambda: auth.publish(state)),
         "setting and resetting the ContextVar": calls_of(in_context),
         "passing on two messages": awaited(partial(send_both, record.send)),

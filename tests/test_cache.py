@@ -19,7 +19,7 @@ FAR = NOW + 365 * 86_400
 
 
 def verified(i=0):
-    return Verified("at+jwt", "kid", str(i), MappingProxyType({"sub": str(i)}), frozenset(), FAR, None, None, None)
+    return Verified("at+jwt", "kid", str(i), MappingProxyType({"sub": str(i)}), frozenset(), FAR, None, None, None, 0)
 
 
 def browser_tokens():

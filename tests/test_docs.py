@@ -282,10 +282,10 @@ NOT_PROMISED = {
     "fastapi": {"CoreSettings", "OptionalUser", "UserT"},
     "litestar": {"Guard"},
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
-    "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "forgery", "is_final", "publish", "token_of"},
+    "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "forgery", "publish", "token_of"},
     "BearerTransport": {"read"},
     "CookieTransport": {"companion", "read"},
-    "Key": {"thumbprint", "signing", "public", "derive"},
+    "Key": {"thumbprint", "signing", "verifying", "derive"},
     "LoginManager": {"config"},
 }
 
@@ -356,7 +356,8 @@ def test_the_reference_shows_each_signature_as_it_is(name):
     for shown in ast.parse(sections()[name].text).body:
         if isinstance(shown, ast.ClassDef):
             (source,) = definitions(name)
-            assert list(map(ast.unparse, shown.bases)) == list(map(ast.unparse, source.bases))
+            bases = [base for base in map(ast.unparse, source.bases) if not base.startswith("_")]
+            assert list(map(ast.unparse, shown.bases)) == bases
             assert list(map(ast.unparse, shown.decorator_list)) in ([], list(map(ast.unparse, source.decorator_list)))
             there = members(source)
             for member, signatures in members(shown).items():

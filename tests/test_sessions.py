@@ -446,6 +446,32 @@ def test_a_session_that_has_expired_is_refused_a_confirmation_as_expired(browser
     assert 'error="invalid_token"' in answer.all("www-authenticate")[0]
 
 
+class ReversedCookie(CookieTransport):
+    """Writes and reads tokens backwards, as another might encrypt them."""
+
+    def extract(self, scope):
+        return (super().extract(scope) or b"")[::-1]
+
+    def set_cookie_header(self, token, **more):
+        return super().set_cookie_header(token[::-1], **more)
+
+
+def test_a_cookie_of_a_derived_class_is_read_by_it_and_so_is_what_remembers(clock):
+    manager = make_manager(clock=clock, transports=[ReversedCookie()])
+    browser = Browser.of(manager)
+    browser.login(manager, remember=True)
+    assert browser.visit().user == "ada"
+    browser.drop()
+    assert browser.visit().user == "ada"
+
+
+def test_what_is_wrong_for_another_manager_says_nothing_about_a_confirmation(clock):
+    web = make_manager(clock=clock, name="web")
+    api = make_manager(OTHER_SECRET, clock=clock, name="api", realm="elsewhere", transports=[BearerTransport()])
+    answer = Browser.of(api, web).send(web.confirm_login, headers=[*OWN_ORIGIN, bearer("a.b.c")])
+    assert (answer.status, answer.all("www-authenticate")) == (401, ['Bearer realm="api"'])
+
+
 def test_a_confirmation_without_a_session_is_answered_where_the_framework_makes_it_a_500(manager):
     async def app(scope, receive, send):
         try:

@@ -51,6 +51,20 @@ def authorization(value):
     return (b"authorization", value if isinstance(value, bytes) else value.encode("latin-1"))
 
 
+class TicketTransport:
+    """Takes the token out of the query."""
+
+    name = "ticket"
+    ambient = False
+
+    def extract(self, scope):
+        return scope["query_string"].partition(b"ticket=")[2]
+
+
+class AmbientTicketTransport(TicketTransport):
+    ambient = True
+
+
 class TestAuthorization:
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
     def test_the_scheme_is_compared_without_case(self, scheme):
@@ -319,6 +333,20 @@ class TestReadingCookies:
         assert user_of(*others, (b"x-more", b"1"), credential) is None
         assert user_of(credential, *others, (b"x-more", b"1")) is None
 
+    @pytest.mark.parametrize("transport", [TicketTransport, AmbientTicketTransport])
+    def test_nor_by_a_transport_of_ones_own(self, transport):
+        manager = make_manager(transports=[BearerTransport(), transport()])
+        ticket = {"query_string": b"ticket=" + TOKEN.encode()}
+        lines = [(b"x-more", b"1")] * 1_000
+        assert authenticate(manager, *lines, **ticket).user == "ada"
+        auth = authenticate(manager, *lines, bearer("a.b.c"), **ticket)
+        assert (auth.user, auth.error) == (None, None)
+
+    def test_empty_pairs_are_counted_in_many_lines_too(self):
+        ours = (b"cookie", f"{COOKIE}={TOKEN}".encode())
+        assert user_of(*[(b"cookie", b";;;")] * 600, ours) == "ada"
+        assert user_of(*[(b"cookie", b";;;")] * 750, ours) is None
+
     @pytest.mark.parametrize("pair", [b";", b"a=b;", COOKIE.encode() + b"=;", b"__Host-access-token", b"="])
     def test_16_kilobytes_of_cookies_are_read_in_no_time(self, pair):
         app = protected(make_manager())
@@ -336,6 +364,20 @@ class TestReadingCookies:
     def test_a_token_of_another_kind_in_the_cookie_is_refused(self, typ):
         token = hs256(header={"alg": "HS256", "typ": typ})
         assert error_of(cookie(token)) is InvalidToken
+
+
+class TestImmutability:
+    @pytest.mark.parametrize("transport", [BearerTransport(), CookieTransport()], ids=repr)
+    @pytest.mark.parametrize("name", ["name", "ambient", "trusted_origins", "cookie_name", "_wire_name"])
+    def test_a_transport_stays_what_it_was_made(self, transport, name):
+        if not hasattr(transport, name):
+            pytest.skip("it has no such attribute")
+        before = getattr(transport, name)
+        with pytest.raises(AttributeError, match="immutable"):
+            setattr(transport, name, "another")
+        with pytest.raises(AttributeError, match="immutable"):
+            delattr(transport, name)
+        assert getattr(transport, name) is before
 
 
 class TestOwnTransports:

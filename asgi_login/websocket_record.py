@@ -2,13 +2,14 @@
 
 from asgi_login._asgi import ASGIApp, Cookies, Message, Receive, Scope, Send
 from asgi_login.errors import AuthError
-from asgi_login.fallback import auth_error_in, dressed, is_another_failure, log_refusal
+from asgi_login.fallback import auth_error_in, is_another_failure, log_refusal
 from asgi_login.record import Record
+from asgi_login.response_headers import start_of_response
 from asgi_login.responses import answer, close_accepted
 from asgi_login.state import AnyAuth
 
 
-class WebSocketFallback(Record):
+class WebSocketRecord(Record):
     """The record of a websocket, which watches it and sees to it that none is refused before it has asked to connect.
 
     Args:
@@ -98,7 +99,7 @@ class WebSocketFallback(Record):
         if kind == "websocket.close":
             self._ended = True
         if kind in {"websocket.accept", "websocket.http.response.start"}:
-            message = dressed(message, self)
+            message = start_of_response(message, self)
         await self._send(message)
 
     async def _is_connected(self) -> bool:

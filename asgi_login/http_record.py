@@ -4,12 +4,13 @@ from collections.abc import Awaitable
 
 from asgi_login._asgi import Message
 from asgi_login.errors import AuthError
-from asgi_login.fallback import auth_error_in, comes_from_refusal, dressed, is_another_failure, log_refusal
+from asgi_login.fallback import auth_error_in, is_another_failure, log_refusal
 from asgi_login.record import Record
+from asgi_login.response_headers import start_of_response
 from asgi_login.responses import answer
 
 
-class HTTPFallback(Record):
+class HTTPRecord(Record):
     """The record of an HTTP request, which watches its response."""
 
     __slots__ = ()
@@ -27,7 +28,7 @@ class HTTPFallback(Record):
                 # Below 500 the application's own handler has spoken.
                 if message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
                     return self._answer(refusal)
-            return self._send(dressed(message, self))
+            return self._send(start_of_response(message, self))
         if message["type"] == "http.response.body" and not message.get("more_body", False):
             # What runs after this is a background task: no gate can keep anybody out any more.
             self.close()
@@ -40,7 +41,7 @@ class HTTPFallback(Record):
             Exception: `problem`, where it is not ours, or where a response had begun that cannot be taken back: the
                 server must break it off, or a client would take half a page for the whole.
         """
-        if self._replaced and comes_from_refusal(problem):
+        if self._replaced and _comes_from_refusal(problem):
             return
         error = auth_error_in(problem)
         if error is None or self.has_started:
@@ -53,7 +54,16 @@ class HTTPFallback(Record):
         await answer(error, self._scope, self._send_dressed)
 
     async def _send_dressed(self, message: Message) -> None:
-        await self._send(dressed(message, self) if message["type"] == "http.response.start" else message)
+        await self._send(start_of_response(message, self) if message["type"] == "http.response.start" else message)
+
+
+def _comes_from_refusal(problem: BaseException | None) -> bool:
+    """Tell whether `problem` is a refusal, or the RuntimeError of a framework that found its response started."""
+    while problem is not None:
+        if auth_error_in(problem) is not None:
+            return True
+        problem = problem.__cause__ if isinstance(problem, RuntimeError) else None
+    return False
 
 
 async def _nothing() -> None:

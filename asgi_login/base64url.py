@@ -1,0 +1,36 @@
+"""Base64url without padding (RFC 7515 §2), read in its one canonical form."""
+
+from base64 import urlsafe_b64encode
+from binascii import Error as _Error
+from binascii import a2b_base64
+from typing import Final
+
+# RFC 4648 §5.
+ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_FROM_URLSAFE: Final = bytes.maketrans(b"-_", b"+/")
+# RFC 4648 §3.5: the last characters whose unused bits are zero, by the length of the last group.
+_LAST_CHARACTERS: Final = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
+
+
+class InvalidBase64url(ValueError):
+    """The text stands for no bytes, or is not the one spelling of those it stands for."""
+
+
+def encode(data: bytes) -> bytes:
+    """Return `data` in base64url without padding."""
+    return urlsafe_b64encode(data).rstrip(b"=")
+
+
+def decode(part: bytes) -> bytes:
+    """Return the bytes that `part` stands for; that it holds nothing but the alphabet was checked before.
+
+    Raises:
+        InvalidBase64url: It is another spelling of the same bytes, or of none.
+    """
+    rest = len(part) % 4
+    if rest and part[-1] not in _LAST_CHARACTERS.get(rest, b""):
+        raise InvalidBase64url("base64url that is not canonical")
+    try:
+        return a2b_base64(part.translate(_FROM_URLSAFE) + b"==")
+    except _Error:
+        raise InvalidBase64url("not base64url") from None

@@ -1,0 +1,48 @@
+"""Logins in the browser, from the first cookie to the last: what starts them, and what ends all of them."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from asgi_login import sessions
+from asgi_login._asgi import Cookies, Scope
+from asgi_login.claims import check_scope_names, is_text
+from asgi_login.config import Config
+from asgi_login.remember import cookies_of
+
+
+def start(
+    config: Config,
+    scope: Scope,
+    sub: str,
+    user: Any,  # noqa: ANN401 - the application's user
+    *,
+    scopes: Iterable[str],
+    remember: bool,
+) -> Cookies:
+    """Return the cookies of a new session, remembered or not; nothing of an earlier one is kept.
+
+    Raises:
+        TypeError: `sub` is not a non-empty str, or there is a stamp and no user.
+        ValueError: This manager has no sessions, no cookie or no private key, or a cookie would be too long.
+    """
+    settings = sessions.settings_of(config)
+    if not is_text(sub):
+        raise TypeError("login_user takes the user's id as a non-empty str, of at most 255 characters")
+    if settings.stamp is not None and user is None:
+        raise TypeError("with Sessions(stamp=) the stamp needs the user: login_user(request, sub, user=user)")
+    kept: dict[str, object] = {"sub": sub, "sid": config.tokens.random_id(), "auth_time": int(config.clock())}
+    granted = check_scope_names("scopes", scopes)
+    if granted:
+        kept["scope"] = " ".join(granted)
+    _, cookies = sessions.start(config, scope, {**kept, "fresh": True, "permanent": remember}, user)
+    if remember:
+        return {**cookies, **cookies_of(config, {**kept, **sessions.stamp_claim(config, user)})}
+    # Deleted even if nobody was remembered: the cookie there may be that of the user before.
+    return {**end(config), **cookies}
+
+
+def end(config: Config) -> Cookies:
+    """Return the cookies that delete session and remember token in the browser."""
+    forgotten = config.remember_cookie
+    cookies = sessions.end(config)
+    return cookies if forgotten is None else {**cookies, forgotten.cookie_name: forgotten.delete_cookie_header()}

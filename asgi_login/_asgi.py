@@ -73,7 +73,7 @@ def credential_lines(scope: Scope) -> CredentialLines | None:
         # Most lines are ruled out by their length, which is cheaper than folding their case.
         if len(key) in {6, 13}:
             name = key.lower()
-            if name in {b"authorization", b"cookie"}:
+            if name in (b"authorization", b"cookie"):
                 found = found or ([], [])
                 found[name == b"cookie"].append(value)
     return found

@@ -3,6 +3,7 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
 
 from asgi_login._asgi import Scope
@@ -23,11 +24,11 @@ _MAX_THREADS = 40
 class UserLoader(Generic[UserT]):
     """Holds the loader, which is registered after the manager is made, and calls it."""
 
-    __slots__ = ("_call", "_user_type")
+    __slots__ = ("_call", "_user_class")
 
     def __init__(self) -> None:
         self._call: Callable[[str, Scope, Claims], Awaitable[object]] = _no_loader
-        self._user_type: type = type(None)
+        self._user_class: type = type(None)
 
     def register(self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Decide once how `function` is called: with `sub`, then `args` and `kwargs`, then `scope` or `claims`.
@@ -59,13 +60,21 @@ class UserLoader(Generic[UserT]):
             RuntimeError: No loader is registered.
         """
         user = await self._call(sub, scope, claims)
-        # Whether something can be awaited is a matter of its type, and to ask costs as much as all the rest here. So
-        # the type of the last user is kept, which was no awaitable; before the first, that of None, which is none.
-        if type(user) is not self._user_type:
-            while inspect.isawaitable(user):
+        # Whether something can be awaited is a matter of its class, and to ask costs as much as all the rest here. So
+        # the class of the last user is kept, which was none; before the first it is that of None. A proxy is asked
+        # what it says it is, because that is what isawaitable() would ask.
+        if user.__class__ is not self._user_class:
+            if inspect.isawaitable(user):
                 user = await cast("Awaitable[object]", user)
-            self._user_type = type(user)
+            _check_user(user)
+            self._user_class = user.__class__
         return cast("UserT | None", user)
+
+
+def _check_user(user: object) -> None:
+    """Refuse what is no user but the beginning of one: everybody would be logged in as that."""
+    if isinstance(user, (CoroutineType, GeneratorType, AsyncGeneratorType)):
+        raise TypeError("the user loader must return the user, not a generator or coroutine that nobody has run")
 
 
 async def _in_thread(

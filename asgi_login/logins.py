@@ -27,16 +27,19 @@ def start(
     """
     settings = sessions.settings_of(config)
     if not is_text(sub):
-        raise TypeError("login_user takes the user's id as a non-empty str, of at most 255 characters")
+        raise TypeError(
+            "login_user takes the user's id as a non-empty str of at most 255 characters, like str(user.id)"
+        )
     if settings.stamp is not None and user is None:
         raise TypeError("with Sessions(stamp=) the stamp needs the user: login_user(request, sub, user=user)")
-    kept: dict[str, object] = {"sub": sub, "sid": config.tokens.random_id(), "auth_time": int(config.clock())}
+    now = config.clock()
+    kept: dict[str, object] = {"sub": sub, "sid": config.tokens.random_id(), "auth_time": int(now)}
     granted = check_scope_names("scopes", scopes)
     if granted:
         kept["scope"] = " ".join(granted)
-    _, cookies = sessions.start(config, scope, {**kept, "fresh": True, "permanent": remember}, user)
+    _, cookies = sessions.start(config, scope, {**kept, "fresh": True, "permanent": remember}, user, now=now)
     if remember:
-        return {**cookies, **cookies_of(config, {**kept, **sessions.stamp_claim(config, user)})}
+        return {**cookies, **cookies_of(config, {**kept, **sessions.stamp_claim(config, user)}, now=now)}
     # Deleted even if nobody was remembered: the cookie there may be that of the user before.
     return {**end(config), **cookies}
 

@@ -73,6 +73,7 @@ class AuthMiddleware:
             record = WebSocketRecord(auth, renewed, scope, send, receive, deny=self._deny_websocket)
             receive = record.receive
         auth.publish(self._state_of(scope))
+        outer = scope.get("asgi_login")
         scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
@@ -89,7 +90,7 @@ class AuthMiddleware:
             record.close()
             RECORD.reset(token)
             # The record leads back to the scope: each request would become a cycle for the garbage collector.
-            scope["asgi_login"] = None
+            scope["asgi_login"] = outer
 
     def _state_of(self, scope: Scope) -> MutableMapping[str, object]:
         """Return the request's own state, to be written in place: middleware outside reads it there afterwards."""

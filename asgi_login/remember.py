@@ -5,7 +5,7 @@ from typing import Any, cast
 from asgi_login import sessions
 from asgi_login._asgi import NO_COOKIES, Cookies, Scope
 from asgi_login.config import Config
-from asgi_login.tokens import REMEMBER
+from asgi_login.tokens import REMEMBER, UnreadableTokenError
 from asgi_login.transports import CookieTooLongError, CookieTransport
 from asgi_login.verified import Verified
 
@@ -27,20 +27,20 @@ def find(config: Config, scope: Scope) -> Verified | None:
 def restore(config: Config, scope: Scope, token: Verified, user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401 - the application's user
     """Return a new session, whose lifetime starts now and for which nobody has typed a password, and both cookies."""
     kept = {**sessions.kept_claims(token), "sid": config.tokens.random_id()}
-    claims = {**kept, "auth_time": int(config.clock()), "fresh": False, "permanent": True}
+    now = config.clock()
+    claims = {**kept, "auth_time": int(now), "fresh": False, "permanent": True}
     try:
-        session, cookies = sessions.start(config, scope, claims, user)
-        return session, {**cookies, **cookies_of(config, {**kept, **sessions.stamp_claim(config, user)})}
-    except CookieTooLongError as problem:
+        session, cookies = sessions.start(config, scope, claims, user, now=now)
+        return session, {**cookies, **cookies_of(config, {**kept, **sessions.stamp_claim(config, user)}, now=now)}
+    except (CookieTooLongError, UnreadableTokenError) as problem:
         sessions.log.warning("a login cannot be restored for longer than a request: %s", problem)
         return token, NO_COOKIES
 
 
-def cookies_of(config: Config, claims: dict[str, object]) -> Cookies:
+def cookies_of(config: Config, claims: dict[str, object], *, now: float) -> Cookies:
     """Return the cookie that remembers a login with these claims."""
     # Whoever has sessions and a cookie has this one, and without these no session was made before.
     transport = cast("CookieTransport", config.remember_cookie)
-    now, lifetime = config.clock(), sessions.settings_of(config).remember_for.total_seconds()
-    exp = int(now + lifetime)
-    token = config.tokens.seal(REMEMBER, {**claims, "exp": exp}, now=now)
+    exp = int(now + sessions.settings_of(config).remember_for.total_seconds())
+    token, _ = config.tokens.seal(REMEMBER, {**claims, "exp": exp}, now=now)
     return {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}

@@ -17,7 +17,7 @@ from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken
 from asgi_login.fingerprint import fingerprint
 from asgi_login.keys import Key
-from asgi_login.tokens import ACCESS, ACCESS_ONLY, SESSION
+from asgi_login.tokens import ACCESS, ACCESS_ONLY, SESSION, UnreadableTokenError
 from asgi_login.transports import CookieTooLongError, CookieTransport
 from asgi_login.verified import Standing, Verified
 
@@ -40,12 +40,16 @@ def read(config: Config, token: bytes) -> Verified:
     if verified.kind == SESSION and verified.standing is None:
         if verified.auth_time is None:
             raise InvalidToken("a session without auth_time")
-        # The token itself ends with the lifetime that was set when it was issued; this is today's.
-        lifetime = settings_of(config).lifetime.total_seconds()
-        verified.bind(_standing(config, verified), ends_at=verified.auth_time + lifetime)
+        _bind(config, verified, verified.auth_time)
         if config.clock() >= verified.valid_until:
             raise InvalidToken("the session is older than its lifetime", expired=True)
     return verified
+
+
+def _bind(config: Config, token: Verified, auth_time: float) -> None:
+    # The token itself ends with the lifetime that was set when it was issued; this is today's.
+    lifetime = settings_of(config).lifetime.total_seconds()
+    token.bind(_standing(config, token), ends_at=auth_time + lifetime)
 
 
 def _standing(config: Config, token: Verified) -> Standing:
@@ -64,7 +68,7 @@ def is_same_client(config: Config, scope: Scope, token: Verified) -> bool:
     if standing.fingerprint is None:
         return True
     client = standing.fingerprint(scope)
-    if standing.client is not None and client == standing.client:
+    if standing.client is not None and hmac.compare_digest(client, standing.client):
         return True
     key = _key(config, token)
     # Of a key that was kept as its public half nothing can be compared, and what cannot be compared is not the same.
@@ -93,27 +97,32 @@ def has_same_stamp(config: Config, token: Verified, user: Any) -> bool:  # noqa:
 def renew(config: Config, scope: Scope, token: Verified, user: Any, *, same_client: bool) -> tuple[Verified, Cookies]:  # noqa: ANN401
     """Return the session that counts from here on, and its cookie: usually the same, and none."""
     now, standing = config.clock(), token.standing
-    is_due = (
-        standing is not None
-        and now >= standing.renew_at
-        and _expiry(settings_of(config), token.auth_time, now) > token.exp
-    )
-    if same_client and not is_due:
+    is_due = standing is not None and now >= standing.renew_at
+    # Near the end of its lifetime a new session would live no longer than this one.
+    if same_client and not (is_due and _expiry(settings_of(config), token.auth_time, now) > token.exp):
         return token, NO_COOKIES
     key = _key(config, token)
     try:
         if same_client:
-            return start(config, scope, kept_claims(token), user)
+            return start(config, scope, kept_claims(token), user, now=now)
         # The fingerprint stays that of the login, and only the key that made it can go on vouching for it.
         if key.can_sign and (is_due or token.claims.get("fresh") is True):
-            return _seal(config, {**kept_claims(token), "fresh": False}, key)
-    except CookieTooLongError as problem:
-        # Another key's signature may be longer; what was good until now stays so until it expires.
+            return _seal(config, {**kept_claims(token), "fresh": False}, key, now=now)
+    except (CookieTooLongError, UnreadableTokenError) as problem:
+        # Another key's signature may be longer, and the clock may have jumped while the user was loaded: what was good
+        # until now stays what it is until it expires.
         log.warning("a session cannot be renewed: %s", problem)
     return token, NO_COOKIES
 
 
-def start(config: Config, scope: Scope, claims: Mapping[str, object], user: Any) -> tuple[Verified, Cookies]:  # noqa: ANN401
+def start(
+    config: Config,
+    scope: Scope,
+    claims: Mapping[str, object],
+    user: Any,  # noqa: ANN401 - the application's user
+    *,
+    now: float,
+) -> tuple[Verified, Cookies]:
     """Return a session for this client, by the key that signs today, and the cookie that holds it.
 
     Args:
@@ -121,14 +130,16 @@ def start(config: Config, scope: Scope, claims: Mapping[str, object], user: Any)
         scope: Of the request.
         claims: `sub`, `sid`, `auth_time`, `fresh`, `permanent`, and perhaps `scope`.
         user: What the stamp is taken of, if there is one.
+        now: In seconds since the epoch.
 
     Raises:
+        UnreadableTokenError: The session is over, or begins in the future.
         ValueError: The manager has no cookie or no private key, or the cookie would be too long for browsers.
     """
     settings, key = settings_of(config), config.tokens.keys.signing
     if not key.can_sign:
         raise ValueError("this manager has only a public key and cannot log anybody in; pass the private key")
-    return _seal(config, {**claims, **stamp_claim(config, user), "fp": _client(settings, key, scope)}, key)
+    return _seal(config, {**claims, **stamp_claim(config, user), "fp": _client(settings, key, scope)}, key, now=now)
 
 
 def confirm(config: Config, scope: Scope, token: Verified | None, user: Any) -> Cookies | None:  # noqa: ANN401
@@ -140,8 +151,9 @@ def confirm(config: Config, scope: Scope, token: Verified | None, user: Any) -> 
     settings_of(config)
     if token is None or token.kind != SESSION:
         return None
-    claims = {**kept_claims(token), "auth_time": int(config.clock()), "fresh": True}
-    return start(config, scope, claims, user)[1]
+    now = config.clock()
+    claims = {**kept_claims(token), "auth_time": int(now), "fresh": True}
+    return start(config, scope, claims, user, now=now)[1]
 
 
 def end(config: Config) -> Cookies:
@@ -174,12 +186,12 @@ def settings_of(config: Config) -> Sessions:
     return config.sessions
 
 
-def _seal(config: Config, claims: Mapping[str, object], key: Key) -> tuple[Verified, Cookies]:
-    now, transport = config.clock(), cookie_of(config)
-    exp = _expiry(settings_of(config), cast("float", claims["auth_time"]), now)
-    token = config.tokens.seal(SESSION, {**claims, "exp": exp}, now=now, key=key)
-    header = transport.set_cookie_header(token, expires_in=exp - now)
-    return config.tokens.verify(token.encode(), _COOKIE_KINDS), {transport.cookie_name: header}
+def _seal(config: Config, claims: Mapping[str, object], key: Key, *, now: float) -> tuple[Verified, Cookies]:
+    transport, auth_time = cookie_of(config), cast("float", claims["auth_time"])
+    exp = _expiry(settings_of(config), auth_time, now)
+    token, verified = config.tokens.seal(SESSION, {**claims, "exp": exp}, now=now, key=key)
+    _bind(config, verified, auth_time)
+    return verified, {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}
 
 
 def _expiry(settings: Sessions, auth_time: float | None, now: float) -> int:

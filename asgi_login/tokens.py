@@ -43,6 +43,10 @@ _MAX_KNOWN_HEADERS: Final = 64
 _ALGORITHMS: Final = get_default_algorithms()
 
 
+class UnreadableTokenError(ValueError):
+    """What was to be issued would be refused on reading."""
+
+
 class Tokens:
     """Issues and verifies the tokens of one manager.
 
@@ -123,10 +127,10 @@ class Tokens:
 
         Raises:
             TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
-            ValueError: The lifetime is not positive, a claim breaks a rule, or the token is too long to be read.
+            ValueError: A claim breaks a rule, or the token is too long to be read.
         """
-        if lifetime <= timedelta(0):
-            raise ValueError("a token must expire in the future: pass a positive timedelta")
+        if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f'data maps claims to values, like {{"sub": "ada"}}; not {type(data).__name__}')
         claims = dict(data)
         granted = check_scope_names("scopes", scopes)
         if granted:
@@ -134,37 +138,43 @@ class Tokens:
                 raise ValueError("data holds scopes already: pass them as scopes=")
             claims["scope"] = " ".join(granted)
         now = self._clock()
-        return self.seal(ACCESS, {**claims, "exp": max(int(now + lifetime.total_seconds()), int(now) + 1)}, now=now)
+        exp = max(int(now + lifetime.total_seconds()), int(now) + 1)
+        return self.seal(ACCESS, {**claims, "exp": exp}, now=now)[0]
 
-    def seal(self, kind: str, data: Mapping[str, object], *, now: float, key: Key | None = None) -> str:
-        """Return a new signed token of any kind, which the rules for reading it accept at `now`.
+    def seal(
+        self, kind: str, data: Mapping[str, object], *, now: float, key: Key | None = None
+    ) -> tuple[str, Verified]:
+        """Return a new signed token of any kind, which the rules for reading it accept at `now`, and what it says.
 
         Raises:
             TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
-            ValueError: A claim breaks a rule, the token is too long to be read, or the key cannot sign.
+            UnreadableTokenError: A claim breaks a rule, or the token is too long to be read.
+            ValueError: The key cannot sign.
         """
         key = key or self.keys.signing
         if not key.can_sign:
             raise ValueError("this manager has only a public key and cannot issue tokens; pass the private key")
         if not is_text(data.get("sub")):
-            raise TypeError('data["sub"] must be a str that names the user: non-empty, at most 255 characters')
+            raise TypeError('data["sub"] must be a str that names the user, like str(user.id): 1 to 255 characters')
         claims = {**data, "iat": int(now), "jti": self.random_id()}
         issued = {"iss": self.rules.issuer, "aud": self.rules.audience}
         claims.update({name: value for name, value in issued.items() if value is not None})
         try:
             payload = json.dumps(claims, separators=(",", ":"), allow_nan=False).encode()
-            self.rules.check(parse_object(payload), now, kind=kind, kid=key.kid)
+            verified = self.rules.check(parse_object(payload), now, kind=kind, kid=key.kid)
         except InvalidClaims as problem:
-            raise ValueError(f"this token would be refused: {problem}") from None
+            raise UnreadableTokenError(f"this token would be refused: {problem}") from None
         except InvalidJSON as problem:
-            raise ValueError(f"this token would be refused: data is {problem}") from None
+            raise UnreadableTokenError(f"this token would be refused: data is {problem}") from None
         except RecursionError:
-            raise ValueError("this token would be refused: data is nested too deeply") from None
+            raise UnreadableTokenError("this token would be refused: data is nested too deeply") from None
         signed = _header(key, kind) + b"." + encode(payload)
         token = signed + b"." + encode(_ALGORITHMS[key.algorithm].sign(signed, key.signing))
         if len(token) > MAX_TOKEN_BYTES:
-            raise ValueError(f"the token has {len(token)} bytes, more than the {MAX_TOKEN_BYTES} that are read")
-        return token.decode()
+            raise UnreadableTokenError(
+                f"the token has {len(token)} bytes, more than the {MAX_TOKEN_BYTES} that are read"
+            )
+        return token.decode(), verified
 
     def random_id(self) -> str:
         """Return 128 random bits as text."""

@@ -589,3 +589,74 @@ def test_a_manager_outlives_the_event_loop_it_was_first_used_on():
 
     for backend in ("asyncio", "trio", "asyncio", "trio"):
         assert anyio.run(use, backend=backend) == ["ada"] * 3
+
+
+class Proxy:
+    """Says that it is what it stands for, as the lazy objects of frameworks do."""
+
+    def __init__(self, target):
+        self.__dict__["target"] = target
+
+    @property
+    def __class__(self):
+        return type(self.__dict__["target"])
+
+    def __getattr__(self, name):
+        return getattr(self.__dict__["target"], name)
+
+
+async def test_a_proxy_of_something_awaitable_is_no_user_also_after_one_of_a_user(recwarn):
+    pending = find_async("nobody")
+    manager = manager_with(lambda sub: Proxy(User(sub) if sub == "ada" else pending))
+    assert (await auth_of(manager, bearer(TOKEN))).user.name == "ada"
+    with pytest.raises(TypeError):
+        await auth_of(manager, bearer(STRANGER))
+    pending.close()
+
+
+async def test_an_awaitable_is_awaited_also_after_users_of_another_type():
+    manager = manager_with(lambda sub: User(sub) if sub == "ada" else find_async("nobody"))
+    assert (await auth_of(manager, bearer(TOKEN))).user.name == "ada"
+    assert (await auth_of(manager, bearer(STRANGER))).user is None
+
+
+async def test_a_user_who_can_be_awaited_and_gives_himself_is_one_user():
+    class Awaitable(User):
+        def __await__(self):
+            return self
+            yield
+
+    async def find(sub):
+        return Awaitable(sub)
+
+    assert (await auth_of(manager_with(find), bearer(TOKEN))).user.name == "ada"
+
+
+class CallsGenerator:
+    def __call__(self, sub):
+        yield User(sub)
+
+
+class CallsAsyncGenerator:
+    async def __call__(self, sub):
+        yield User(sub)
+
+
+async def returns_coroutine_of_coroutine(sub):
+    async def inner():
+        return find_async(sub)
+
+    return inner()
+
+
+@pytest.mark.parametrize(
+    "loader",
+    [CallsGenerator(), CallsAsyncGenerator(), lambda sub: (User(sub) for _ in "a"), returns_coroutine_of_coroutine],
+    ids=["generator", "async generator", "generator expression", "coroutine of a coroutine of a coroutine"],
+)
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited")
+async def test_what_nobody_has_run_is_no_user(loader):
+    manager = manager_with(loader)
+    for _ in range(2):
+        with pytest.raises(TypeError, match="must return the user"):
+            await auth_of(manager, bearer(STRANGER))

@@ -1,4 +1,5 @@
 import contextlib
+import json
 import logging
 
 import anyio
@@ -581,3 +582,40 @@ class TestCookieOfAnotherManager:
         app = AuthMiddleware(no_app, [one.manager, two.manager])
         headers = [cookie("not-a-token", "__Host-one"), cookie(two.token("bob"), "__Host-two")]
         assert (await http(app, "/", headers=headers)).scope["state"]["auth"].manager == "two"
+
+
+async def test_names_of_headers_may_be_byte_arrays():
+    logins = Logins()
+    app = AuthMiddleware(_tell_user, logins.manager)
+    name, value = bearer(logins.token())
+    for lines, user in (
+        ([(bytearray(b"accept"), b"*/*")], None),
+        ([(bytearray(name, "ascii"), value.encode())], "ada"),
+    ):
+        connection = await http(app, "/", headers=iter(lines))
+        assert connection.json == {"user": user}
+
+
+async def test_around_an_inner_middleware_the_outer_one_still_logs_in():
+    outer, inner = Logins(name="outer"), Logins(OTHER_SECRET, name="inner")
+    kept = []
+
+    async def buffering(scope, receive, send):
+        async def keep(message):
+            kept.append(message)
+
+        await AuthMiddleware(_tell_user, inner.manager)(scope, receive, keep)
+        outer.manager.login_user(scope, "ada")
+        for message in kept:
+            await send(message)
+
+    connection = await http(AuthMiddleware(buffering, outer.manager), "/", method="POST")
+    assert connection.status == 200
+    assert any(line.startswith("__Host-access-token=ey") for line in connection.header("set-cookie"))
+
+
+async def _tell_user(scope, receive, send):
+    user = scope["state"]["user"]
+    body = json.dumps({"user": user and user.name}).encode()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": body})

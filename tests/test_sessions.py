@@ -1317,3 +1317,62 @@ def test_the_state_of_a_request_tells_the_renewed_session(browser, manager, cloc
     seen = []
     browser.send(lambda scope: seen.append(get_auth(scope).expires_at))
     assert seen == [clock.now + IDLE]
+
+
+# What happens while the user is loaded
+
+
+def slow_manager(clock, wait, **sessions):
+    """Return a manager whose loader takes some seconds, or turns the clock back."""
+    manager = make_manager(clock=clock, sessions=Sessions(**sessions))
+
+    @manager.user_loader
+    async def load(sub):
+        clock.now += wait[0]
+        return sub
+
+    return manager, Browser.of(manager)
+
+
+@pytest.mark.parametrize("client", [HOME, CAFE])
+@pytest.mark.parametrize("lifetime", [IDLE, IDLE + 2])
+def test_a_session_that_ends_while_its_user_is_loaded_still_counted(clock, client, lifetime):
+    wait = [0]
+    manager, browser = slow_manager(clock, wait, lifetime=timedelta(seconds=lifetime))
+    browser.login(manager)
+    clock.now += IDLE - 1
+    wait[0] = 5
+    browser.client = client
+    assert browser.visit().user == "ada"
+    assert browser.visit().user is None
+
+
+@pytest.mark.parametrize("client", [HOME, CAFE])
+@pytest.mark.parametrize("remember", [False, True])
+def test_a_clock_that_goes_back_while_the_user_is_loaded_breaks_nothing(clock, client, remember):
+    wait = [0]
+    manager, browser = slow_manager(clock, wait)
+    browser.login(manager, remember=remember)
+    if remember:
+        browser.drop()
+    clock.now += 1
+    wait[0] = -5
+    browser.client = client
+    assert browser.visit().user == "ada"
+
+
+@pytest.mark.parametrize("size", [0, 4096])
+def test_what_is_left_of_a_session_does_not_depend_on_the_cache(clock, size):
+    sessions = Sessions(lifetime=timedelta(seconds=1_000))
+    manager = make_manager(clock=clock, leeway=timedelta(minutes=5), token_cache_size=size, sessions=sessions)
+    browser = Browser.of(manager)
+    browser.login(manager)
+    clock.now += 600
+    renewing = browser.visit()
+    following = browser.visit()
+    for auth in (renewing, following):
+        auth.require()
+    clock.now += 400
+    for auth in (renewing, following):
+        with pytest.raises(InvalidToken):
+            auth.require()

@@ -181,7 +181,10 @@ def _decorator(
 ) -> Any:  # noqa: ANN401 - the overloads of the public names say what it is
     def decorate(function: Callable[..., Any]) -> Callable[..., Any]:
         if not callable(function) or isinstance(function, type):
-            raise TypeError(f"{name} decorates a function or method; around a class or application use Gate")
+            raise TypeError(
+                f"{name} decorates a function or method; around a class or application use Gate, and to name a manager "
+                f'write {name}(manager="web")'
+            )
         if is_async_callable(function):
 
             @wraps(function)

@@ -62,6 +62,8 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the middleware, the handler and the security schemes; called by Litestar."""
+        if sum(isinstance(one, LoginPlugin) for one in app_config.plugins) > 1:
+            raise ValueError("one LoginPlugin takes all managers of an application: LoginPlugin([web, api])")
         app_config.middleware.insert(0, DefineMiddleware(self._stack))
         # Litestar's own annotations of these two are incomplete.
         hooks: Any = app_config
@@ -134,6 +136,8 @@ def guard(*scopes: str, fresh: bool = False, manager: str | None = None) -> Guar
         >>> @get("/orders", guards=[guard("orders:read")])
         ... async def orders() -> list[Order]: ...
     """
+    if scopes and not isinstance(scopes[0], str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError('guard is called where it is used: write guards=[guard()], or guards=[guard("read")]')
     return Guard(check_scope_names("guard", scopes), manager, fresh=fresh)
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from asgi_login import sessions
-from asgi_login._asgi import Cookies, Scope
+from asgi_login._asgi import Cookies, Scope, header
 from asgi_login.claims import check_scope_names, is_text
 from asgi_login.config import Config
 from asgi_login.remember import cookies_of
@@ -38,6 +38,11 @@ def start(
     if granted:
         kept["scope"] = " ".join(granted)
     _, cookies = sessions.start(config, scope, {**kept, "fresh": True, "permanent": remember}, user, now=now)
+    if sessions.cookie_of(config).is_dropped_by(header(scope, b"origin") or b""):
+        sessions.log.warning(
+            "this login comes over plain http, where browsers drop the Secure cookie that it sets: serve the site over "
+            "https, or in development use CookieTransport.insecure_for_development()"
+        )
     if remember:
         return {**cookies, **cookies_of(config, {**kept, **sessions.stamp_claim(config, user)}, now=now)}
     # Deleted even if nobody was remembered: the cookie there may be that of the user before.

@@ -191,6 +191,8 @@ class LoginManager(Generic[UserT]):
             TypeError: Another kind of response.
             ValueError: No CookieTransport is configured, or browsers would drop the cookie (more than 4,096 bytes).
         """
+        if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"set_cookie(response, token) takes the token as a str, not {type(token).__name__}")
         transport = self.cookie_transport
         exp = peek_expiry(token)
         put_cookie(

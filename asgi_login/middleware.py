@@ -45,6 +45,11 @@ class AuthMiddleware:
         deny_websocket: ASGIApp | None = None,
     ) -> None:
         managers = manager if isinstance(manager, Sequence) else (manager,)
+        for one in managers:
+            if not isinstance(getattr(one, "config", None), Config):
+                raise TypeError(
+                    f"AuthMiddleware(app, manager) takes a LoginManager, or a list of them, not {type(one).__name__}"
+                )
         configs = [_resolved(one.config, resolve_route) for one in managers]
         _check_distinct(configs)
         self.app = app
@@ -114,7 +119,11 @@ def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Con
                 f"{argument}={url!r} is the name of a route, which only the Starlette and FastAPI adapters can "
                 "resolve: write the path of the page, or use their install()"
             )
-        return resolve_route(url)
+        try:
+            return resolve_route(url)
+        except Exception as problem:
+            problem.add_note(f"{argument}={url!r} is taken for the name of a route, because it has no slash")
+            raise
 
     sessions = config.sessions
     if sessions is not None:

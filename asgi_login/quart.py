@@ -44,6 +44,10 @@ def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Itera
         >>> app = Quart(__name__)
         >>> install(app, manager)
     """
+    if not isinstance(app, Quart):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"install(app, manager) takes the application first, not {type(app).__name__}")
+    if AuthError in app.error_handler_spec[None][None]:
+        raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
     wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip)
     app.asgi_app = wrapped  # type: ignore[method-assign]
     app.register_error_handler(AuthError, _answer_auth_error)

@@ -8,7 +8,7 @@ from asgi_login._asgi import NO_COOKIES, Cookies, Scope, Send
 from asgi_login.config import Config
 from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest
-from asgi_login.state import AnyAuth, HasScope, scope_of
+from asgi_login.state import NO_MIDDLEWARE, AnyAuth, HasScope, scope_of
 
 
 class Record:
@@ -108,7 +108,7 @@ def record_of(scope_or_connection: Scope | HasScope) -> Record:
     """
     scope = scope_of(scope_or_connection)
     if "asgi_login" not in scope:
-        raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")
+        raise RuntimeError(NO_MIDDLEWARE)
     record: Record | None = scope["asgi_login"]
     if record is None or not record.is_open:
         raise RuntimeError("the request is over: cookies can only be written before its response has started")

@@ -45,15 +45,38 @@ def install(
         >>> app = Starlette(routes=[...])
         >>> install(app, manager)
     """
+    if not isinstance(app, Starlette):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"install(app, manager) takes the application first, not {type(app).__name__}")
+    if any(isinstance(one.cls, _Stack) for one in app.user_middleware):
+        raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
     deny = None if websocket_denial is None else _denial(websocket_denial)
-
-    prefixes, resolve = path_prefixes("skip", skip), app.url_path_for
-
-    def stack(app: ASGIApp) -> ASGIApp:
-        return AuthMiddleware(_NativeUser(app), manager, skip=prefixes, resolve_route=resolve, deny_websocket=deny)
-
-    app.add_middleware(stack)
+    app.add_middleware(_Stack(manager, path_prefixes("skip", skip), app.url_path_for, deny))
     app.add_exception_handler(AuthError, answer_auth_error)
+
+
+class _Stack:
+    """What Starlette calls with the rest of the application once all of its routes are known."""
+
+    def __init__(
+        self,
+        manager: HasConfig | Sequence[HasConfig],
+        skip: Sequence[str],
+        resolve_route: Callable[[str], str],
+        deny_websocket: ASGIApp | None,
+    ) -> None:
+        self._manager = manager
+        self._skip = skip
+        self._resolve_route = resolve_route
+        self._deny_websocket = deny_websocket
+
+    def __call__(self, app: ASGIApp) -> ASGIApp:
+        return AuthMiddleware(
+            _NativeUser(app),
+            self._manager,
+            skip=self._skip,
+            resolve_route=self._resolve_route,
+            deny_websocket=self._deny_websocket,
+        )
 
 
 async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_Answer | None":

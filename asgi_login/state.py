@@ -24,6 +24,12 @@ _NO_CLAIMS: Final[Claims] = MappingProxyType({})
 _NO_SCOPES: Final[frozenset[str]] = frozenset()
 
 
+NO_MIDDLEWARE: Final = (
+    "this request did not pass through AuthMiddleware: call install() of asgi_login.starlette, fastapi or quart, add "
+    "the LoginPlugin of asgi_login.litestar, or wrap another application in AuthMiddleware(app, manager)"
+)
+
+
 class HasScope(Protocol):
     """A request, websocket or connection object of a framework."""
 
@@ -209,10 +215,17 @@ def get_auth(scope_or_connection: Scope | HasScope) -> AnyAuth:
     state: dict[str, object] = scope_of(scope_or_connection).get("state") or {}
     auth = state.get("auth")
     if not isinstance(auth, Auth):
-        raise RuntimeError("this request did not pass through AuthMiddleware: wrap the application in it")  # noqa: TRY004
+        raise RuntimeError(NO_MIDDLEWARE)  # noqa: TRY004
     return auth  # pyright: ignore[reportUnknownVariableType] - of whatever user
 
 
 def scope_of(scope_or_connection: Scope | HasScope) -> Scope:
-    """Return the ASGI scope itself, or that of a framework's object."""
-    return cast("Scope", getattr(scope_or_connection, "scope", scope_or_connection))
+    """Return the ASGI scope itself, or that of a framework's object.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    scope: object = getattr(scope_or_connection, "scope", scope_or_connection)
+    if not isinstance(scope, MutableMapping):
+        raise TypeError(f"pass the request, the websocket or its ASGI scope, not {type(scope_or_connection).__name__}")
+    return cast("Scope", scope)

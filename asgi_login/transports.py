@@ -17,6 +17,8 @@ _COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, t
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")  # RFC 6265bis §4.1.1, cookie-octet
 _PREFIX = re.compile(r"__(?:host-http|host|secure|http)-", re.IGNORECASE)
 _PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]*")
+# What browsers take for trustworthy without TLS (Secure Contexts §3.1) is left out.
+_PLAIN_HTTP = re.compile(rb"http://(?!(?:[^/:]+\.)?localhost(?::|$)|127\.|\[::1\])")
 # As numbers: looking for one byte's value in bytes is three times as fast as looking for a substring.
 _SPACE = ord(" ")
 _COMMA = ord(",")
@@ -216,6 +218,10 @@ class CookieTransport(_SetOnce):
         prefix = _PREFIX.match(self.cookie_name)
         settings: _Attributes = {**self._settings, "max_age": max_age}
         return type(self)(f"{prefix[0] if prefix else ''}{name}", **settings)
+
+    def is_dropped_by(self, origin: bytes) -> bool:
+        """Tell whether browsers drop this cookie at an origin: a Secure one over plain http, but on this machine."""
+        return self._settings.get("secure", True) and _PLAIN_HTTP.match(origin) is not None
 
     def set_cookie_header(self, token: str, *, expires_in: float | None = None) -> tuple[bytes, bytes]:
         """Return the header pair that sets the cookie.

@@ -77,6 +77,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tables = [machine(), targets(sections), *(table for section in sections for table in section.tables)]
     text = "\n".join(table.markdown() for table in tables)
     minutes = (time.monotonic() - start) / 60
+    if options.quick:
+        print("A quick run: few rounds, to see that everything runs. Its figures, and its targets, say nothing.\n")
     print(text)
     if options.quick or set(options.only) != set(_FULL):
         print("RESULTS.md and the chart are left as they are: only a full run writes them.")

@@ -284,7 +284,7 @@ NOT_PROMISED = {
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
     "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "forgery", "publish", "token_of"},
     "BearerTransport": {"read"},
-    "CookieTransport": {"companion", "read"},
+    "CookieTransport": {"companion", "is_dropped_by", "read"},
     "Key": {"thumbprint", "signing", "verifying", "derive"},
     "LoginManager": {"config"},
 }

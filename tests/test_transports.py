@@ -367,11 +367,19 @@ class TestReadingCookies:
 
 
 class TestImmutability:
-    @pytest.mark.parametrize("transport", [BearerTransport(), CookieTransport()], ids=repr)
-    @pytest.mark.parametrize("name", ["name", "ambient", "trusted_origins", "cookie_name", "_wire_name"])
+    @pytest.mark.parametrize(
+        ("transport", "name"),
+        [
+            (BearerTransport(), "name"),
+            (BearerTransport(), "ambient"),
+            (CookieTransport(), "name"),
+            (CookieTransport(), "ambient"),
+            (CookieTransport(), "trusted_origins"),
+            (CookieTransport(), "cookie_name"),
+        ],
+        ids=str,
+    )
     def test_a_transport_stays_what_it_was_made(self, transport, name):
-        if not hasattr(transport, name):
-            pytest.skip("it has no such attribute")
         before = getattr(transport, name)
         with pytest.raises(AttributeError, match="immutable"):
             setattr(transport, name, "another")

@@ -65,7 +65,6 @@ async def login() -> Response | tuple[str, int]:
 
 
 @app.post("/logout")
-@login_required
 async def logout() -> Response:
     manager.logout_user(request)
     return redirect("/", 303)

@@ -76,7 +76,7 @@ async def site(scope: Message, receive: Receive, send: Send) -> None:
             await respond(send, 404, {"error": "not_found"})
 
 
-app = AuthMiddleware(Gate(site, exempt=["/", "/token", "/login"]), manager)
+app = AuthMiddleware(Gate(site, exempt=["/", "/token", "/login", "/logout"]), manager)
 
 if __name__ == "__main__":
     uvicorn.run(app, host="127.0.0.1", port=8000)

@@ -60,7 +60,6 @@ async def login(request: Request) -> Response:
     return RedirectResponse(safe_next(request.query_params.get("next")), 303)
 
 
-@login_required
 async def logout(request: Request) -> Response:
     manager.logout_user(request)
     return RedirectResponse("/", 303)

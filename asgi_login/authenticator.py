@@ -90,7 +90,10 @@ class Authenticator(Generic[UserT]):
                 transport, token, same_client = found
                 user: UserT | None = None
                 if isinstance(token, Verified):
-                    user = await source.config.loader.load(token.sub, scope, token.claims)
+                    loader = source.config.loader
+                    user = await loader.call(token.sub, scope, token.claims)
+                    if user.__class__ is not loader.user_class:
+                        user = await loader.settle(user)
                     if user is not None and token.kind == ACCESS:
                         # It has no session, so that there is nothing more to look at, and nothing to write.
                         return Auth(self._configs, source.config, transport, token, user), written
@@ -159,7 +162,8 @@ class _HeaderSource:
             try:
                 token = transport.extract(scope) if read is None else read(lines[0])
                 if token:
-                    return transport, self.config.tokens.verify(_to_bytes(token)), True
+                    token = token if isinstance(token, bytes) else _to_bytes(token)
+                    return transport, self.config.tokens.verify(token), True
             except AuthError as error:
                 return transport, error.again(), True
         return None

@@ -66,7 +66,7 @@ class Config:
     name: str
     realm: str
     tokens: Tokens = field(repr=False)
-    loader: UserLoader[Any] = field(repr=False)
+    loader: UserLoader = field(repr=False)
     clock: Callable[[], float] = field(repr=False)
     transports: tuple[Transport, ...]
     session_cookie: CookieTransport | None

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Generic, NoReturn, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, cast
 
 from asgi_login._asgi import Scope
 from asgi_login._callables import is_async_callable
@@ -14,21 +14,33 @@ if TYPE_CHECKING:
     from anyio import CapacityLimiter
     from anyio.lowlevel import RunVar
 
-UserT = TypeVar("UserT")
-
 # As many as anyio's default limiter, but our own: an application that fills the default one with slow work
 # would otherwise lock everybody out.
 _MAX_THREADS = 40
 
 
-class UserLoader(Generic[UserT]):
-    """Holds the loader, which is registered after the manager is made, and calls it."""
+class UserLoader:
+    """Holds the loader, which is registered after the manager is made.
 
-    __slots__ = ("_call", "_user_class")
+    A user is loaded in two steps, so that the application's own coroutine is awaited without one of ours around it:
+
+        user = await loader.call(sub, scope, claims)
+        if user.__class__ is not loader.user_class:
+            user = await loader.settle(user)
+
+    Attributes:
+        call: Begins to load the user of a `sub`. Whatever the application's function raises is raised: a database that
+            is down must never look like a stranger. RuntimeError if no function is registered.
+        user_class: Of the last user, which was no awaitable; before the first, that of None. Whether something can be
+            awaited is a matter of its class, and to ask costs as much as all the rest. A proxy is asked what it says
+            it is, because that is what `inspect.isawaitable` asks.
+    """
+
+    __slots__ = ("call", "user_class")
 
     def __init__(self) -> None:
-        self._call: Callable[[str, Scope, Claims], Awaitable[object]] = _no_loader
-        self._user_class: type = type(None)
+        self.call: Callable[[str, Scope, Claims], Awaitable[Any]] = _no_loader
+        self.user_class: type = type(None)
 
     def register(self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Decide once how `function` is called: with `sub`, then `args` and `kwargs`, then `scope` or `claims`.
@@ -44,31 +56,20 @@ class UserLoader(Generic[UserT]):
         extras = _check_call(function, args, kwargs)
         call = _adapted(function, args, kwargs, extras)
         if is_async_callable(function):
-            self._call = cast("Callable[..., Awaitable[object]]", call)
+            self.call = cast("Callable[..., Awaitable[Any]]", call)
         else:
             # Here, because it takes half as long as the rest of the package, and only plain functions need it.
             from anyio.lowlevel import RunVar  # noqa: PLC0415
 
-            self._call = partial(_in_thread, RunVar("asgi_login_user_loader"), call)
+            self.call = partial(_in_thread, RunVar("asgi_login_user_loader"), call)
 
-    async def load(self, sub: str, scope: Scope, claims: Claims) -> UserT | None:
-        """Return the user, or None if there is no such user.
-
-        Whatever the loader raises is raised: a database that is down must never look like a stranger.
-
-        Raises:
-            RuntimeError: No loader is registered.
-        """
-        user = await self._call(sub, scope, claims)
-        # Whether something can be awaited is a matter of its class, and to ask costs as much as all the rest here. So
-        # the class of the last user is kept, which was none; before the first it is that of None. A proxy is asked
-        # what it says it is, because that is what isawaitable() would ask.
-        if user.__class__ is not self._user_class:
-            if inspect.isawaitable(user):
-                user = await cast("Awaitable[object]", user)
-            _check_user(user)
-            self._user_class = user.__class__
-        return cast("UserT | None", user)
+    async def settle(self, found: Any) -> Any:  # noqa: ANN401 - the application's user
+        """Return the user, once what `call` gave is awaited, if it can be."""
+        if inspect.isawaitable(found):
+            found = await found
+        _check_user(found)
+        self.user_class = found.__class__
+        return found
 
 
 def _check_user(user: object) -> None:

@@ -90,7 +90,7 @@ class LoginManager(Generic[UserT]):
             raise TypeError(f"transports takes a sequence: write transports=[{transports!r}]")
         if not isinstance(scopes, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError('scopes maps each scope to a description: {"read": "Read items"}')
-        self._loader = UserLoader[UserT]()
+        self._loader = UserLoader()
         transports = tuple(transports)
         cookie = next((one for one in transports if isinstance(one, CookieTransport)), None)
         self._config = Config(

@@ -60,7 +60,7 @@ def _bearer() -> dict[str, Run]:
         "finding the Authorization line": calls_of(lambda: credential_lines(scope)),
         "reading the token out of it": calls_of(lambda: transport.read(lines[0])),
         "looking it up, and at the clock": calls_of(lambda: config.tokens.verify(raw)),
-        "awaiting the user loader": awaited(lambda: config.loader.load("ada", scope, verified.claims)),
+        "awaiting the user loader": awaited(lambda: config.loader.call("ada", scope, verified.claims)),
         **_shell(manager, Auth((config,), config, transport, verified, "ada")),
     }
 
@@ -81,7 +81,7 @@ def _session() -> dict[str, Run]:
         "looking it up, and at the clock": calls_of(lambda: sessions_room.read(config, raw)),
         "checking the origin": calls_of(lambda: check_origin(scope, frozenset())),
         "comparing the client": calls_of(lambda: sessions_room.is_same_client(config, scope, verified)),
-        "awaiting the user loader": awaited(lambda: config.loader.load("ada", scope, verified.claims)),
+        "awaiting the user loader": awaited(lambda: config.loader.call("ada", scope, verified.claims)),
         "seeing whether to renew": calls_of(
             lambda: sessions_room.renew(config, scope, verified, "ada", same_client=True)
         ),

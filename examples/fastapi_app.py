@@ -13,7 +13,7 @@ from fastapi import Depends, FastAPI, Request, Response, Security
 from fastapi.security import OAuth2PasswordRequestForm
 from pwdlib import PasswordHash
 
-from asgi_login import BearerTransport, CookieTransport, login_required
+from asgi_login import BearerTransport, CookieTransport
 from asgi_login.fastapi import InvalidCredentialsException, LoginManager, install
 
 passwords = PasswordHash.recommended()  # Argon2id

@@ -18,10 +18,8 @@ class HTTPRecord(Record):
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, or put a refusal's answer in place of a 5xx."""
         # No coroutine of our own around the server's: this runs for every chunk of every response.
-        if self._replaced:
-            # The rest of the 5xx whose place our answer has taken.
-            return _nothing()
-        if message["type"] == "http.response.start":
+        kind = message["type"]
+        if kind == "http.response.start":
             refusal = self.refusal
             if refusal is not None:
                 self.refusal = None
@@ -29,9 +27,9 @@ class HTTPRecord(Record):
                 if message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
                     return self._answer(refusal)
             return self._send(start_of_response(message, self))
-        if message["type"] == "http.response.body" and not message.get("more_body", False):
+        if kind == "http.response.body" and not message.get("more_body", False):
             # What runs after this is a background task: no gate can keep anybody out any more.
-            self.close()
+            self.is_open = False
         return self._send(message)
 
     async def settle(self, problem: Exception) -> None:
@@ -41,7 +39,7 @@ class HTTPRecord(Record):
             Exception: `problem`, where it is not ours, or where a response had begun that cannot be taken back: the
                 server must break it off, or a client would take half a page for the whole.
         """
-        if self._replaced and _comes_from_refusal(problem):
+        if self._send is _nothing and _comes_from_refusal(problem):
             return
         error = auth_error_in(problem)
         if error is None or self.has_started:
@@ -49,12 +47,14 @@ class HTTPRecord(Record):
         await self._answer(error)
 
     async def _answer(self, error: AuthError) -> None:
-        self._replaced = True
+        # The rest of the 5xx whose place our answer takes goes nowhere.
+        send, self._send = self._send, _nothing
         log_refusal(error)
-        await answer(error, self._scope, self._send_dressed)
 
-    async def _send_dressed(self, message: Message) -> None:
-        await self._send(start_of_response(message, self) if message["type"] == "http.response.start" else message)
+        async def send_dressed(message: Message) -> None:
+            await send(start_of_response(message, self) if message["type"] == "http.response.start" else message)
+
+        await answer(error, self._scope, send_dressed)
 
 
 def _comes_from_refusal(problem: BaseException | None) -> bool:
@@ -66,5 +66,5 @@ def _comes_from_refusal(problem: BaseException | None) -> bool:
     return False
 
 
-async def _nothing() -> None:
-    """Awaited in place of a message that is dropped."""
+async def _nothing(_message: Message) -> None:
+    """Drop a message."""

@@ -25,7 +25,6 @@ class Record:
 
     __slots__ = (
         "_outside",
-        "_replaced",
         "_scope",
         "_send",
         "auth",
@@ -45,7 +44,6 @@ class Record:
         self.is_open: bool = True
         self._scope = scope
         self._send = send
-        self._replaced = False
         # What was being handled when the request came in, say by a test that sends one out of an `except` block.
         self._outside = sys.exception()
 

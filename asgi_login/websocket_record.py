@@ -16,7 +16,7 @@ class WebSocketRecord(Record):
         deny: An ASGI application that refuses in the application's own way a websocket that is not accepted yet.
     """
 
-    __slots__ = ("_accepted", "_connected", "_deny", "_ended", "_has_left", "_receive", "_receiving")
+    __slots__ = ("_accepted", "_connected", "_deny", "_ended", "_has_left", "_receive", "_receiving", "_replaced")
 
     def __init__(
         self,
@@ -39,6 +39,7 @@ class WebSocketRecord(Record):
         self._accepted = False
         self._ended = False
         self._has_left = False
+        self._replaced = False
 
     async def receive(self) -> Message:
         """Pass a message on to the application."""

@@ -55,6 +55,18 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def single_headers(scope: Scope, names: frozenset[bytes]) -> dict[bytes, bytes] | None:
+    """Return the values of headers that are sent at most once, by their names; None if one of them is sent twice."""
+    found: dict[bytes, bytes] = {}
+    for key, value in headers_of(scope):
+        name = bytes(key.lower())
+        if name in names:
+            if name in found:
+                return None
+            found[name] = value
+    return found
+
+
 def has_too_many_lines(scope: Scope) -> bool:
     """Tell whether nobody is looked for, because there are more header lines than any client needs."""
     return len(headers_of(scope)) > MAX_HEADER_LINES

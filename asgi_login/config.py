@@ -59,7 +59,8 @@ class Sessions:
         check_login_url("reauthenticate_at", self.reauthenticate_at)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Not compared: a manager has one, and the code for that takes as long to make as the rest of the module.
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Config:
     """Everything about one manager that a request needs to know."""
 

@@ -7,9 +7,10 @@ The order of the checks is that of Go's net/http.CrossOriginProtection: what the
 import re
 from collections.abc import Iterable
 
-from asgi_login._asgi import Scope, header_values
+from asgi_login._asgi import Scope, single_headers
 
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+_HEADERS = frozenset({b"origin", b"sec-fetch-site", b"host"})
 
 
 def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
@@ -20,13 +21,10 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
     """
     if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
         return None
-    origins = header_values(scope, b"origin")
-    sites = header_values(scope, b"sec-fetch-site")
-    hosts = header_values(scope, b"host")
-    if len(origins) > 1 or len(sites) > 1 or len(hosts) > 1:
+    headers = single_headers(scope, _HEADERS)
+    if headers is None:
         return "Origin, Host or Sec-Fetch-Site was sent twice"
-    origin = origins[0] if origins else b""
-    site = sites[0].lower() if sites else b""
+    origin, site, host = headers.get(b"origin"), headers.get(b"sec-fetch-site", b"").lower(), headers.get(b"host")
     # `none` is the user's own doing: an address typed in, a bookmark.
     if origin in trusted_origins or site in {b"same-origin", b"none"}:
         return None
@@ -37,7 +35,7 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
     # so this is no browser, and nobody else's cookies are in play.
     if not origin:
         return None
-    return None if hosts and _is_own_origin(scope, origin, hosts[0].lower()) else "Origin is not this host"
+    return None if host and _is_own_origin(scope, origin, host.lower()) else "Origin is not this host"
 
 
 def _is_own_origin(scope: Scope, origin: bytes, host: bytes) -> bool:

@@ -20,17 +20,14 @@ def start_of_response(message: Message, record: Record) -> Message:
 
 def add_vary(headers: Headers, name: bytes) -> None:
     """Add `name` to what the response varies by (RFC 9110 §12.5.5), unless it says so already."""
-    last = None
-    for i, (key, value) in enumerate(headers):
-        if len(key) == 4 and key.lower() == b"vary":  # noqa: PLR2004
-            if not {b"*", name.lower()}.isdisjoint(one.strip().lower() for one in value.split(b",")):
-                return
-            last = i
-    if last is None:
+    lines = [i for i, (key, _) in enumerate(headers) if len(key) == 4 and key.lower() == b"vary"]  # noqa: PLR2004
+    if not lines:
         headers.append((b"vary", name))
-    else:
-        key, value = headers[last]
-        headers[last] = key, value + b", " + name
+        return
+    said = {one.strip().lower() for i in lines for one in headers[i][1].split(b",")}
+    if said.isdisjoint({b"*", name.lower()}):
+        key, value = headers[lines[-1]]
+        headers[lines[-1]] = key, value + b", " + name
 
 
 def set_cookies(headers: Headers, chosen: Cookies, automatic: Cookies) -> None:

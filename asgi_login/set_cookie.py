@@ -1,10 +1,12 @@
 """Puts a Set-Cookie line onto a response object of any framework, one for each name (RFC 6265bis §4.1.1)."""
 
 import time
-from http.cookies import Morsel, SimpleCookie
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from asgi_login._asgi import CACHE_CONTROLS, Headers
+
+if TYPE_CHECKING:
+    from http.cookies import Morsel
 
 # Response classes are told apart by what they can do, so that no framework is imported here.
 _UNKNOWN = (
@@ -27,6 +29,9 @@ def put_cookie(response: object, header: tuple[bytes, bytes]) -> None:
         TypeError: It is none of these.
         ValueError: Its framework cannot write one of the cookie's attributes.
     """
+    # Here, because an API never sets a cookie.
+    from http.cookies import SimpleCookie  # noqa: PLC0415
+
     line = header[1].decode()
     target = cast("Any", response)
     if isinstance(getattr(response, "raw_headers", None), list):
@@ -84,6 +89,8 @@ def _put_litestar(response: Any, morsel: "Morsel[str]") -> None:  # noqa: ANN401
 
 
 def _morsel(line: str) -> "Morsel[str]":
+    from http.cookies import SimpleCookie  # noqa: PLC0415
+
     jar: SimpleCookie = SimpleCookie(line)
     if len(jar) != 1 or "; Partitioned;" in line:
         # http.cookies, with which Django and Litestar write, knows Partitioned only since Python 3.14.

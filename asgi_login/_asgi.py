@@ -55,12 +55,17 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
-def single_headers(scope: Scope, names: frozenset[bytes]) -> dict[bytes, bytes] | None:
-    """Return the values of headers that are sent at most once, by their names; None if one of them is sent twice."""
+def single_headers(scope: Scope, names: Mapping[int, bytes]) -> dict[bytes, bytes] | None:
+    """Return the values of headers that are sent at most once, by their names; None if one of them is sent twice.
+
+    Args:
+        scope: Of the request.
+        names: By their lengths: most lines are ruled out by that.
+    """
     found: dict[bytes, bytes] = {}
     for key, value in headers_of(scope):
-        name = bytes(key.lower())
-        if name in names:
+        name = names.get(len(key))
+        if name is not None and key.lower() == name:
             if name in found:
                 return None
             found[name] = value

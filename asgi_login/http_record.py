@@ -20,16 +20,14 @@ class HTTPRecord(Record):
         # No coroutine of our own around the server's: this runs for every chunk of every response.
         kind = message["type"]
         if kind == "http.response.start":
-            refusal = self.refusal
-            if refusal is not None:
-                self.refusal = None
-                # Below 500 the application's own handler has spoken.
-                if message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
-                    return self._answer(refusal)
+            refusal = self.take_refusal()
+            # Below 500 the application's own handler has spoken.
+            if refusal is not None and message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
+                return self._answer(refusal)
             return self._send(start_of_response(message, self))
         if kind == "http.response.body" and not message.get("more_body", False):
             # What runs after this is a background task: no gate can keep anybody out any more.
-            self.is_open = False
+            self.close()
         return self._send(message)
 
     async def settle(self, problem: Exception) -> None:

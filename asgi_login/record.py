@@ -60,6 +60,11 @@ class Record:
             # The exception's traceback holds this frame; held by it in turn, it would be garbage to be collected.
             del exception
 
+    def take_refusal(self) -> AuthError | None:
+        """Return the mark that a gate has left, and remove it."""
+        refusal, self.refusal = self.refusal, None
+        return refusal
+
     def close(self) -> None:
         """End the request; the refusal is dropped, because its traceback holds the request."""
         self.is_open = False

@@ -79,15 +79,15 @@ class Verified:
         auth_time: float | None,
         leeway: float,
     ) -> None:
-        self.kind = kind
-        self.kid = kid
-        self.sub = sub
-        self.claims = claims
-        self.scopes = scopes
-        self.exp = exp
-        self.nbf = nbf
-        self.iat = iat
-        self.auth_time = auth_time
+        self.kind: str = kind
+        self.kid: str = kid
+        self.sub: str = sub
+        self.claims: Claims = claims
+        self.scopes: frozenset[str] = scopes
+        self.exp: float = exp
+        self.nbf: float | None = nbf
+        self.iat: float | None = iat
+        self.auth_time: float | None = auth_time
         starts = iat or 0
         if nbf is not None or auth_time is not None:
             starts = max(starts, nbf or 0, auth_time or 0)

@@ -61,7 +61,7 @@ class WebSocketRecord(Record):
         if kind == "websocket.http.response.body":
             await self._send(message)
             return
-        refusal, self.refusal = self.refusal, None
+        refusal = self.take_refusal()
         denies = kind == "websocket.http.response.start"
         closes = kind == "websocket.close"
         # Anything but an end is the application's own handler speaking.

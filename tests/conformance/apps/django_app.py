@@ -4,6 +4,7 @@ import io
 
 import django
 from conformance.contract import PLEASE, Framework, LogInFirstError, NotYoursError, Site
+from conformance.differences import ANSWERS_500_ITSELF
 from conformance.views import ABORTS, Gated, Pages, all_views, stream, stream_midway
 from django.conf import settings
 from django.core.exceptions import PermissionDenied
@@ -139,27 +140,7 @@ def build(site: Site):
 
 
 DIFFERS = {
-    "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
-        "test_a_manager_that_nobody_knows_is_a_mistake_and_no_refusal",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login-sync",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh-sync",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-sync",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-write",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /task-group",
-        "test_a_views_own_exception_passes_through headers0-/raises",
-        "test_a_views_own_exception_passes_through headers0-/raises-sync",
-        "test_a_views_own_exception_passes_through headers1-/raises",
-        "test_a_views_own_exception_passes_through headers1-/raises-sync",
-        "test_a_views_own_exception_passes_through headers2-/raises",
-        "test_a_views_own_exception_passes_through headers2-/raises-sync",
-        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails",
-        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails-sync",
-        "test_an_exception_of_its_own_that_nobody_handles_stays_a_500",
-        "test_both_leave_a_failure_alone",
-    ),
+    **ANSWERS_500_ITSELF,
     "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
         "test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
         "test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",

@@ -1,6 +1,7 @@
 """Quart: views without parameters, that reach the request through its own context."""
 
 from conformance.contract import PLAIN, PLEASE, Framework, LogInFirstError, NotYoursError, Site
+from conformance.differences import ANSWERS_500_ITSELF
 from conformance.views import ABORTS, EnoughThreads, Gated, Pages, Sockets, all_views, stream, stream_midway
 from quart import Quart, Response, abort, has_websocket_context, request, websocket
 
@@ -99,27 +100,7 @@ def build(site: Site):
 
 
 DIFFERS = {
-    "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
-        "test_a_manager_that_nobody_knows_is_a_mistake_and_no_refusal",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login-sync",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh-sync",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-sync",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /read-write",
-        "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /task-group",
-        "test_a_views_own_exception_passes_through headers0-/raises",
-        "test_a_views_own_exception_passes_through headers0-/raises-sync",
-        "test_a_views_own_exception_passes_through headers1-/raises",
-        "test_a_views_own_exception_passes_through headers1-/raises-sync",
-        "test_a_views_own_exception_passes_through headers2-/raises",
-        "test_a_views_own_exception_passes_through headers2-/raises-sync",
-        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails",
-        "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails-sync",
-        "test_an_exception_of_its_own_that_nobody_handles_stays_a_500",
-        "test_both_leave_a_failure_alone",
-    ),
+    **ANSWERS_500_ITSELF,
     "it sends a body in two messages; its bytes are the same": (
         "native:test_the_whole_answer_is_that_of_a_bare_application /login",
         "native:test_the_whole_answer_is_that_of_a_bare_application /login-sync",

@@ -143,16 +143,25 @@ class Authenticator(Generic[UserT]):
         return Auth(self._configs, config, transport, error=config.located(error))
 
 
-class _HeaderSource:
-    """What one manager looks at first: the tokens that the client sends on purpose."""
+class _Source:
+    """What one manager looks at in one of the two rounds."""
 
     __slots__ = ("config", "ends_round", "looks_at_lines_only", "transports")
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, transports: _Readers) -> None:
         self.config: Config = config
         self.ends_round: bool = False
-        self.transports: _Readers = _readers(config, BearerTransport, ambient=False)
-        self.looks_at_lines_only: bool = all(read for _, read in self.transports)
+        self.transports: _Readers = transports
+        self.looks_at_lines_only: bool = all(read for _, read in transports)
+
+
+class _HeaderSource(_Source):
+    """What is looked at first: the tokens that the client sends on purpose."""
+
+    __slots__ = ()
+
+    def __init__(self, config: Config) -> None:
+        super().__init__(config, _readers(config, BearerTransport, ambient=False))
 
     def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
         """Return a credential, or None if there is none: steps 1 and 2."""
@@ -169,16 +178,13 @@ class _HeaderSource:
         return None
 
 
-class _CookieSource:
-    """What one manager looks at last: the tokens that the browser attaches to requests of every site's."""
+class _CookieSource(_Source):
+    """What is looked at last: the tokens that the browser attaches to requests of every site's."""
 
-    __slots__ = ("config", "ends_round", "looks_at_lines_only", "transports")
+    __slots__ = ()
 
     def __init__(self, config: Config) -> None:
-        self.config: Config = config
-        self.ends_round: bool = False
-        self.transports: _Readers = _readers(config, CookieTransport, ambient=True)
-        self.looks_at_lines_only: bool = all(read for _, read in self.transports)
+        super().__init__(config, _readers(config, CookieTransport, ambient=True))
 
     def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
         """Return a credential, or None if there is none: steps 1 to 4."""

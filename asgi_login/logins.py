@@ -7,7 +7,7 @@ from asgi_login import sessions
 from asgi_login._asgi import Cookies, Scope, header
 from asgi_login.claims import check_scope_names, is_text
 from asgi_login.config import Config
-from asgi_login.remember import cookies_of
+from asgi_login.remember import remembering
 
 
 def start(
@@ -44,7 +44,7 @@ def start(
             "https, or in development use CookieTransport.insecure_for_development()"
         )
     if remember:
-        return {**cookies, **cookies_of(config, {**kept, **sessions.stamp_claim(config, user)}, now=now)}
+        return {**cookies, **remembering(config, {**kept, **sessions.stamp_claim(config, user)}, now=now)}
     # Deleted even if nobody was remembered: the cookie there may be that of the user before.
     return {**end(config), **cookies}
 

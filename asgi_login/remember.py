@@ -31,13 +31,13 @@ def restore(config: Config, scope: Scope, token: Verified, user: Any) -> tuple[V
     claims = {**kept, "auth_time": int(now), "fresh": False, "permanent": True}
     try:
         session, cookies = sessions.start(config, scope, claims, user, now=now)
-        return session, {**cookies, **cookies_of(config, {**kept, **sessions.stamp_claim(config, user)}, now=now)}
+        return session, {**cookies, **remembering(config, {**kept, **sessions.stamp_claim(config, user)}, now=now)}
     except (CookieTooLongError, UnreadableTokenError) as problem:
         sessions.log.warning("a login cannot be restored for longer than a request: %s", problem)
         return token, NO_COOKIES
 
 
-def cookies_of(config: Config, claims: dict[str, object], *, now: float) -> Cookies:
+def remembering(config: Config, claims: dict[str, object], *, now: float) -> Cookies:
     """Return the cookie that remembers a login with these claims."""
     # Whoever has sessions and a cookie has this one, and without these no session was made before.
     transport = cast("CookieTransport", config.remember_cookie)

@@ -27,7 +27,7 @@ $(VENV)/pyvenv.cfg:
 
 demo: $(VENV)/pyvenv.cfg  ## Serve the demo on http://127.0.0.1:8000 (PORT= for another)
 	@$(SYNC) --group demo
-	@$(BIN)/python -m demo --port $(PORT)
+	@$(BIN)/python -m examples.demo --port $(PORT)
 
 # In two processes side by side, because the conformance suite is half of it.
 test: $(VENV)/pyvenv.cfg  ## Run the tests and measure their coverage

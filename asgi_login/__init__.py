@@ -1,5 +1,6 @@
 """Logins for any ASGI application."""
 
+from asgi_login.auth import Auth, get_auth
 from asgi_login.config import Sessions
 from asgi_login.errors import (
     AuthError,
@@ -10,13 +11,11 @@ from asgi_login.errors import (
     LoginNotFresh,
     NotAuthenticated,
 )
+from asgi_login.exchange import current_auth, safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires_scopes
-from asgi_login.keys import Key
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.record import current_auth
-from asgi_login.responses import safe_next
-from asgi_login.state import Auth, get_auth
+from asgi_login.tokens import Key
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
 __all__ = [

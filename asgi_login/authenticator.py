@@ -12,28 +12,26 @@ import logging
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
-from asgi_login import logins, remember, sessions
-from asgi_login._asgi import NO_COOKIES, Cookies, CredentialLines, Scope, credential_lines, has_too_many_lines
+from asgi_login import sessions
+from asgi_login.auth import Auth
 from asgi_login.config import Config
-from asgi_login.csrf import check_origin
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
-from asgi_login.state import Auth
-from asgi_login.tokens import ACCESS, REMEMBER, SESSION
-from asgi_login.transports import BearerTransport, CookieTransport, Transport
-from asgi_login.verified import Verified
+from asgi_login.scope import NO_COOKIES, Cookies, CredentialLines, Scope, credential_lines, has_too_many_lines
+from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken
+from asgi_login.transports import BearerTransport, CookieTransport, Transport, check_origin
 
 UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """Who sent a request, and what to write back to the browser: a session that was renewed or has ended."""
 
 
-class _SessionOver:
+class _ClientChanged:
     """What is found where a session is over because its client is another one: nobody, and no mistake."""
 
 
-_SESSION_OVER: Final = _SessionOver()
+_CLIENT_CHANGED: Final = _ClientChanged()
 # A credential: its transport, what it says or what is wrong with it, and whether its client is the one that logged in.
-_Found: TypeAlias = tuple[Transport, Verified | AuthError | _SessionOver, bool]
+_Credential: TypeAlias = tuple[Transport, VerifiedToken | AuthError | _ClientChanged, bool]
 _Readers: TypeAlias = tuple[tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None], ...]
 
 _log = logging.getLogger("asgi_login")
@@ -89,18 +87,18 @@ class Authenticator(Generic[UserT]):
             if found is not None:
                 transport, token, same_client = found
                 user: UserT | None = None
-                if isinstance(token, Verified):
+                if isinstance(token, VerifiedToken):
                     loader = source.config.loader
                     user = await loader.call(token.sub, scope, token.claims)
                     if user.__class__ is not loader.user_class:
-                        user = await loader.settle(user)
+                        user = await loader.finish(user)
                     if user is not None and token.kind == ACCESS:
                         # It has no session, so that there is nothing more to look at, and nothing to write.
                         return Auth(self._configs, source.config, transport, token, user), written
                 auth, cookies = self._conclude(source.config, scope, transport, token, user, same_client=same_client)
                 if cookies:
                     written = {**written, **cookies}
-                if auth.user is not None or auth.forgery() is not None:
+                if auth.user is not None or auth.cross_origin_error() is not None:
                     return auth, written
                 refused = refused or auth
             if refused is not None and source.ends_round:
@@ -112,15 +110,15 @@ class Authenticator(Generic[UserT]):
         config: Config,
         scope: Scope,
         transport: Transport,
-        token: Verified | AuthError | _SessionOver,
+        token: VerifiedToken | AuthError | _ClientChanged,
         user: UserT | None,
         *,
         same_client: bool,
     ) -> Outcome[UserT]:
         """Return what becomes of a refused credential, of a user who is gone, and of a session."""
-        if isinstance(token, _SessionOver):
+        if isinstance(token, _ClientChanged):
             _log.info("session from %s ended by %s: another client", transport.name, config.name)
-            return Auth(self._configs, config, transport), logins.end(config)
+            return Auth(self._configs, config, transport), sessions.log_out(config)
         if isinstance(token, AuthError):
             return self._refused(config, transport, token), NO_COOKIES
         if user is None:
@@ -129,18 +127,18 @@ class Authenticator(Generic[UserT]):
             auth = self._refused(config, transport, InvalidToken("the user's stamp has changed"))
         else:
             if token.kind == REMEMBER:
-                token, cookies = remember.restore(config, scope, token, user)
+                token, cookies = sessions.restore_session(config, scope, token, user)
             else:
-                token, cookies = sessions.renew(config, scope, token, user, same_client=same_client)
+                token, cookies = sessions.renew_session(config, scope, token, user, same_client=same_client)
             is_fresh = same_client and token.claims.get("fresh") is True
             return Auth(self._configs, config, transport, token, user, None, is_fresh), cookies
         # A session that has ended for good is also deleted in the browser.
-        return auth, NO_COOKIES if token.kind == ACCESS else logins.end(config)
+        return auth, NO_COOKIES if token.kind == ACCESS else sessions.log_out(config)
 
     def _refused(self, config: Config, transport: Transport, error: AuthError) -> Auth[UserT]:
         """Keep the reason, and log it."""
         _log.info("%s from %s refused by %s: %s", type(error).__name__, transport.name, config.name, error.reason)
-        return Auth(self._configs, config, transport, error=config.located(error))
+        return Auth(self._configs, config, transport, error=config.fill_in(error))
 
 
 class _Source:
@@ -163,7 +161,7 @@ class _HeaderSource(_Source):
     def __init__(self, config: Config) -> None:
         super().__init__(config, _readers(config, BearerTransport, ambient=False))
 
-    def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
+    def find(self, scope: Scope, lines: CredentialLines) -> _Credential | None:
         """Return a credential, or None if there is none: steps 1 and 2."""
         if not lines[0] and self.looks_at_lines_only:
             return None
@@ -186,7 +184,7 @@ class _CookieSource(_Source):
     def __init__(self, config: Config) -> None:
         super().__init__(config, _readers(config, CookieTransport, ambient=True))
 
-    def find(self, scope: Scope, lines: CredentialLines) -> _Found | None:
+    def find(self, scope: Scope, lines: CredentialLines) -> _Credential | None:
         """Return a credential, or None if there is none: steps 1 to 4."""
         if not lines[1] and self.looks_at_lines_only:
             return None
@@ -211,7 +209,7 @@ class _CookieSource(_Source):
             return transport, error.again(), True
         same_client = verified.kind != SESSION or sessions.is_same_client(config, scope, verified)
         if not same_client and sessions.ends_with_client(config, verified):
-            return transport, _SESSION_OVER, False
+            return transport, _CLIENT_CHANGED, False
         return transport, verified, same_client
 
 
@@ -227,16 +225,16 @@ def _readers(config: Config, ours: type[BearerTransport | CookieTransport], *, a
     )
 
 
-def _session(config: Config, scope: Scope, transport: Transport, token: bytes | None) -> Verified | None:
+def _session(config: Config, scope: Scope, transport: Transport, token: bytes | None) -> VerifiedToken | None:
     """Verify what came in a cookie; where that is gone or expired, what remembers the login."""
     if not token:
-        return remember.find(config, scope)
+        return sessions.find_remembered(config, scope)
     if not isinstance(transport, CookieTransport):
         return config.tokens.verify(token)
     try:
-        return sessions.read(config, token)
+        return sessions.read_session(config, token)
     except InvalidToken as error:
-        restored = remember.find(config, scope) if error.expired else None
+        restored = sessions.find_remembered(config, scope) if error.expired else None
         if restored is None:
             raise
         return restored

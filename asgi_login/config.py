@@ -7,11 +7,16 @@ from datetime import timedelta
 from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
-from asgi_login.claims import check_scope_names
-from asgi_login.errors import AuthError, InvalidToken, LoginNotFresh, NotAuthenticated
+from asgi_login.errors import (
+    AuthError,
+    ExceptionOrClass,
+    InvalidToken,
+    LoginNotFresh,
+    NotAuthenticated,
+    check_exception,
+)
 from asgi_login.loader import UserLoader
-from asgi_login.own_exception import ExceptionOrClass, check_exception
-from asgi_login.tokens import Tokens
+from asgi_login.tokens import TokenCodec, check_scope_names
 from asgi_login.transports import CookieTransport, Transport
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
@@ -66,7 +71,7 @@ class Config:
 
     name: str
     realm: str
-    tokens: Tokens = field(repr=False)
+    tokens: TokenCodec = field(repr=False)
     loader: UserLoader = field(repr=False)
     clock: Callable[[], float] = field(repr=False)
     transports: tuple[Transport, ...]
@@ -124,7 +129,7 @@ class Config:
         """Seconds for which a proof of identity counts as fresh."""
         return (self.sessions or Sessions()).fresh_for.total_seconds()
 
-    def located(self, error: AuthError) -> AuthError:
+    def fill_in(self, error: AuthError) -> AuthError:
         """Tell an error its realm, and where a browser goes from here; returns the same error."""
         error.realm = self.realm
         if isinstance(error, LoginNotFresh):

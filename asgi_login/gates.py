@@ -4,15 +4,20 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from asgi_login._asgi import ASGIApp, Receive, Scope, Send, header, path_prefixes, under
-from asgi_login._callables import is_async_callable
-from asgi_login.claims import check_scope_names
+from asgi_login.auth import get_auth
 from asgi_login.config import Config
-from asgi_login.errors import AuthError, InsufficientScope, InvalidRequest, InvalidToken, NotAuthenticated
-from asgi_login.own_exception import new_exception
-from asgi_login.record import current_record
-from asgi_login.responses import answer
-from asgi_login.state import get_auth
+from asgi_login.errors import (
+    AuthError,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    NotAuthenticated,
+    new_exception,
+)
+from asgi_login.exchange import answer, current_record
+from asgi_login.loader import is_async_callable
+from asgi_login.scope import ASGIApp, Receive, Scope, Send, header, path_prefixes, under
+from asgi_login.tokens import check_scope_names
 
 P = ParamSpec("P")
 R = TypeVar("R")

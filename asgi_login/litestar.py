@@ -7,16 +7,15 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from typing import Any, cast
 
-from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes
-from asgi_login.claims import check_scope_names
+from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
+from asgi_login.exchange import current_record, http_answer
 from asgi_login.gates import check
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.openapi import REFUSALS, security_schemes
-from asgi_login.record import current_record
-from asgi_login.responses import http_answer
-from asgi_login.state import get_auth
+from asgi_login.scope import ASGIApp, Receive, Scope, Send, path_prefixes
+from asgi_login.tokens import check_scope_names
 
 try:
     from litestar import Request, Response, WebSocket

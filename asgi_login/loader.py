@@ -6,9 +6,8 @@ from functools import partial
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from asgi_login._asgi import Scope
-from asgi_login._callables import is_async_callable
-from asgi_login.verified import Claims
+from asgi_login.scope import Scope
+from asgi_login.tokens import Claims
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter
@@ -19,6 +18,13 @@ if TYPE_CHECKING:
 _MAX_THREADS = 40
 
 
+def is_async_callable(function: object) -> bool:
+    """Tell whether calling it only makes a coroutine: an async function, a partial or an object that is one."""
+    while isinstance(function, partial):
+        function = function.func
+    return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
+
+
 class UserLoader:
     """Holds the loader, which is registered after the manager is made.
 
@@ -26,7 +32,7 @@ class UserLoader:
 
         user = await loader.call(sub, scope, claims)
         if user.__class__ is not loader.user_class:
-            user = await loader.settle(user)
+            user = await loader.finish(user)
 
     Attributes:
         call: Begins to load the user of a `sub`. Whatever the application's function raises is raised: a database that
@@ -63,7 +69,7 @@ class UserLoader:
 
             self.call = partial(_in_thread, RunVar("asgi_login_user_loader"), call)
 
-    async def settle(self, found: Any) -> Any:  # noqa: ANN401 - the application's user
+    async def finish(self, found: Any) -> Any:  # noqa: ANN401 - the application's user
         """Return the user, once what `call` gave is awaited, if it can be."""
         if inspect.isawaitable(found):
             found = await found

@@ -6,20 +6,15 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
-from asgi_login import logins
-from asgi_login._asgi import Scope
-from asgi_login.claims import check_scope_names, claim_rules
+from asgi_login.auth import HasScope
 from asgi_login.config import Config, Sessions, positive_timedelta
-from asgi_login.errors import NotAuthenticated
-from asgi_login.keyset import KeySet, Secret
+from asgi_login.errors import ExceptionOrClass, NotAuthenticated
+from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
-from asgi_login.own_exception import ExceptionOrClass
-from asgi_login.record import changeable_record
-from asgi_login.sessions import confirm, cookie_of
-from asgi_login.set_cookie import put_cookie
-from asgi_login.state import HasScope
-from asgi_login.tokens import Tokens, peek_expiry
-from asgi_login.transports import BearerTransport, CookieTransport, Transport
+from asgi_login.scope import Scope
+from asgi_login.sessions import confirm_session, log_in, log_out, session_cookie
+from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
+from asgi_login.transports import BearerTransport, CookieTransport, Transport, put_cookie
 
 UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
@@ -96,7 +91,7 @@ class LoginManager(Generic[UserT]):
         self._config = Config(
             name=name,
             realm=realm,
-            tokens=Tokens(KeySet.of(secret, algorithm), rules, clock=clock, cache_size=token_cache_size),
+            tokens=TokenCodec(KeySet.of(secret, algorithm), rules, clock=clock, cache_size=token_cache_size),
             loader=self._loader,
             clock=clock,
             transports=transports,
@@ -177,7 +172,9 @@ class LoginManager(Generic[UserT]):
             >>> manager.create_access_token(data={"sub": "ada"}, scopes=["orders:read"])
         """
         lifetime = self._config.default_expiry if expires is None else positive_timedelta("expires", expires)
-        return self._config.tokens.issue(data, lifetime=lifetime, scopes=check_scope_names("scopes", scopes))
+        return self._config.tokens.issue_access_token(
+            data, lifetime=lifetime, scopes=check_scope_names("scopes", scopes)
+        )
 
     def set_cookie(self, response: object, token: str) -> None:
         """Put a token into this manager's cookie on a response.
@@ -240,7 +237,7 @@ class LoginManager(Generic[UserT]):
             ...     manager.login_user(request, form["name"], remember="remember" in form)
         """
         record, scope = changeable_record(connection, self._config)
-        cookies = logins.start(self._config, scope, sub, user, scopes=scopes, remember=remember)
+        cookies = log_in(self._config, scope, sub, user, scopes=scopes, remember=remember)
         record.cookies = {**record.cookies, **cookies}
 
     def logout_user(self, connection: Scope | HasScope) -> None:
@@ -254,7 +251,7 @@ class LoginManager(Generic[UserT]):
             ValueError: This manager has no sessions or no cookie.
         """
         record, _ = changeable_record(connection, self._config)
-        record.cookies = {**record.cookies, **logins.end(self._config)}
+        record.cookies = {**record.cookies, **log_out(self._config)}
 
     def confirm_login(self, connection: Scope | HasScope) -> None:
         """Make the session fresh again, from the next request on, after the user has shown the password once more.
@@ -273,11 +270,11 @@ class LoginManager(Generic[UserT]):
                 "this request has logged somebody in or out already: there is no session left to confirm"
             )
         token = record.auth.token_of(self._config)
-        cookies = confirm(self._config, scope, token, record.auth.user)
+        cookies = confirm_session(self._config, scope, token, record.auth.user)
         if cookies is None:
             record.refuse(
                 (record.auth.refusal(manager=self.name) if record.auth.manager == self.name else None)
-                or self._config.located(NotAuthenticated("no session to confirm"))
+                or self._config.fill_in(NotAuthenticated("no session to confirm"))
             )
         record.cookies = {**record.cookies, **cookies}
 
@@ -288,7 +285,7 @@ class LoginManager(Generic[UserT]):
         Raises:
             ValueError: It has none.
         """
-        return cookie_of(self._config)
+        return session_cookie(self._config)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, transports={list(self._config.transports)!r})"

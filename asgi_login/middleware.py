@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from asgi_login._asgi import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
-from asgi_login.http_record import HTTPRecord
-from asgi_login.record import RECORD
-from asgi_login.responses import answer
-from asgi_login.websocket_record import WebSocketRecord
+from asgi_login.exchange import CURRENT_RECORD, HTTPRecord, WebSocketRecord, answer
+from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
 
 
 class AuthMiddleware:
@@ -82,18 +79,18 @@ class AuthMiddleware:
         scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
-        token = RECORD.set(record)
+        token = CURRENT_RECORD.set(record)
         try:
-            forgery = auth.forgery()
-            if forgery is not None:
-                await answer(forgery, scope, record.send)
+            cross_origin = auth.cross_origin_error()
+            if cross_origin is not None:
+                await answer(cross_origin, scope, record.send)
             else:
                 await self.app(scope, receive, record.send)
         except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
-            await record.settle(problem)
+            await record.handle_exception(problem)
         finally:
             record.close()
-            RECORD.reset(token)
+            CURRENT_RECORD.reset(token)
             # The record leads back to the scope: each request would become a cycle for the garbage collector.
             scope["asgi_login"] = outer
 

@@ -8,9 +8,8 @@ from typing import Any
 
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
+from asgi_login.exchange import current_auth, current_record, http_answer
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.record import current_auth, current_record
-from asgi_login.responses import http_answer
 
 try:
     from quart import Quart, Response, has_websocket_context, request, websocket

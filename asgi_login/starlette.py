@@ -5,13 +5,12 @@ Tested with Starlette 0.46 and later.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 
-from asgi_login._asgi import ASGIApp, Receive, Scope, Send, path_prefixes
+from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
+from asgi_login.exchange import CURRENT_RECORD, answer
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.record import RECORD
-from asgi_login.responses import answer
-from asgi_login.state import get_auth
+from asgi_login.scope import ASGIApp, Receive, Scope, Send, path_prefixes
 
 try:
     from starlette.applications import Starlette
@@ -84,7 +83,7 @@ async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_
     assert isinstance(error, AuthError)  # noqa: S101 - what it is registered for
     if not isinstance(connection, WebSocket):
         return _Answer(error)
-    record = RECORD.get(None)
+    record = CURRENT_RECORD.get(None)
     if record is not None and record.is_open:
         # The middleware knows whether the websocket is accepted, and how to end it.
         record.refusal = error

@@ -6,11 +6,11 @@ from typing import Any
 
 from asgi_login import AuthMiddleware
 from asgi_login import sessions as sessions_room
-from asgi_login._asgi import NO_COOKIES, credential_lines
-from asgi_login.csrf import check_origin
-from asgi_login.http_record import HTTPRecord
-from asgi_login.record import RECORD
-from asgi_login.state import Auth
+from asgi_login.auth import Auth
+from asgi_login.exchange.http_record import HTTPRecord
+from asgi_login.exchange.record import CURRENT_RECORD
+from asgi_login.scope import NO_COOKIES, credential_lines
+from asgi_login.transports.csrf import check_origin
 from benchmarks import ours
 from benchmarks.drive import Request, awaited, bearer, requests, with_cookie
 from benchmarks.frameworks import RAW, bare_applications, page
@@ -70,7 +70,7 @@ def _session() -> dict[str, Run]:
     cookie = ours.session_cookie(manager)
     request, config = with_cookie(cookie), manager.config
     scope, raw = request.scope(), cookie.partition(b"=")[2]
-    verified = sessions_room.read(config, raw)
+    verified = sessions_room.read_session(config, raw)
     transport = config.transports[1]
     lines = credential_lines(scope)
     assert lines is not None
@@ -78,12 +78,12 @@ def _session() -> dict[str, Run]:
         **_whole(manager, request),
         "finding the Cookie line": calls_of(lambda: credential_lines(scope)),
         "reading the token out of it": calls_of(lambda: transport.read(lines[1])),
-        "looking it up, and at the clock": calls_of(lambda: sessions_room.read(config, raw)),
+        "looking it up, and at the clock": calls_of(lambda: sessions_room.read_session(config, raw)),
         "checking the origin": calls_of(lambda: check_origin(scope, frozenset())),
         "comparing the client": calls_of(lambda: sessions_room.is_same_client(config, scope, verified)),
         "awaiting the user loader": awaited(lambda: config.loader.call("ada", scope, verified.claims)),
         "seeing whether to renew": calls_of(
-            lambda: sessions_room.renew(config, scope, verified, "ada", same_client=True)
+            lambda: sessions_room.renew_session(config, scope, verified, "ada", same_client=True)
         ),
         **_shell(manager, Auth((config,), config, transport, verified, "ada")),
     }
@@ -106,7 +106,7 @@ def _shell(manager: Any, auth: Auth[str]) -> dict[str, Run]:
         Auth((config,), config, config.transports[0], None, "ada")
 
     def in_context() -> None:
-        RECORD.reset(RECORD.set(record))
+        CURRENT_RECORD.reset(CURRENT_RECORD.set(record))
 
     async def send_both(send: Callable[[Any], Awaitable[None]]) -> None:
         await send(_START)

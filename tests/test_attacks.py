@@ -28,7 +28,7 @@ from asgi_login import (
     Sessions,
     login_required,
 )
-from asgi_login.fingerprint import fingerprint
+from asgi_login.sessions.fingerprint import fingerprint
 
 
 @pytest.mark.parametrize("size", [4_097, 1_000_000])

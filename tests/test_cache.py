@@ -12,14 +12,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_login import InvalidToken
-from asgi_login.cache import MAX_CACHED_BYTES, TokenCache
-from asgi_login.verified import Verified
+from asgi_login.tokens.cache import MAX_CACHED_BYTES, TokenCache
+from asgi_login.tokens.verified import VerifiedToken
 
 FAR = NOW + 365 * 86_400
 
 
 def verified(i=0):
-    return Verified("at+jwt", "kid", str(i), MappingProxyType({"sub": str(i)}), frozenset(), FAR, None, None, None, 0)
+    return VerifiedToken(
+        "at+jwt", "kid", str(i), MappingProxyType({"sub": str(i)}), frozenset(), FAR, None, None, None, 0
+    )
 
 
 def browser_tokens():

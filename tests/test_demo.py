@@ -87,7 +87,7 @@ class Demo(NamedTuple):
 
 
 def command(folder, port):
-    return [sys.executable, "-m", "demo", "--port", str(port), "--folder", str(folder)]
+    return [sys.executable, "-m", "examples.demo", "--port", str(port), "--folder", str(folder)]
 
 
 @contextmanager

@@ -279,10 +279,9 @@ MODULES = {
 # Without an underscore because other modules of ours, or type checkers, look at them.
 NOT_PROMISED = {
     "starlette": {"answer_auth_error"},
-    "fastapi": {"CoreSettings", "OptionalUser", "UserT"},
     "litestar": {"Guard"},
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
-    "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "forgery", "publish", "token_of"},
+    "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "cross_origin_error", "publish", "token_of"},
     "BearerTransport": {"read"},
     "CookieTransport": {"companion", "is_dropped_by", "read"},
     "Key": {"thumbprint", "signing", "verifying", "derive"},
@@ -292,6 +291,8 @@ NOT_PROMISED = {
 
 def own_names(name: str, module: types.ModuleType) -> set[str]:
     """Return what a module defines itself, without an underscore."""
+    if hasattr(module, "__path__"):
+        return set(module.__all__)
     tree = ast.parse(Path(module.__file__).read_text())
     return {defined for defined in members(tree) if not defined.startswith("_")} - NOT_PROMISED.get(name, set())
 
@@ -328,7 +329,7 @@ def sections() -> dict[str, Block]:
 def definitions(name: str) -> list[ast.stmt]:
     """Return where the source defines a name; overloads and the function itself all count."""
     module, _, inner = name.rpartition(".")
-    file = MODULES[module].__file__ if module else inspect.getfile(resolve(name))
+    file = MODULES[module].__file__ if module not in {"", "fastapi"} else inspect.getfile(resolve(name))
     tree = ast.parse(Path(file).read_text())
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
     shown = Constants({node.targets[0].id: node.value for node in assigned})

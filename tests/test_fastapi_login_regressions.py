@@ -22,8 +22,8 @@ from fastapi.testclient import TestClient
 from starlette.responses import Response
 from starlette.testclient import WebSocketDenialResponse
 
-from asgi_login import key_material
 from asgi_login.fastapi import InvalidCredentialsException, LoginManager
+from asgi_login.tokens import key_material
 
 SECRET = "1b9d7b6e0f6c4a7f9d3e5c8a2b4f6071"
 USERS = {"ada@example.com": User("Ada"), "bob@example.com": User("Bob")}

@@ -3,7 +3,7 @@
 import pytest
 from helpers import http_scope
 
-from asgi_login.fingerprint import fingerprint
+from asgi_login.sessions.fingerprint import fingerprint
 
 
 def look(client=("192.0.2.1", 50000), headers=((b"user-agent", b"Firefox"),), **more):

@@ -503,7 +503,11 @@ class TestParsedOnce:
     def test_a_pem_is_never_parsed_after_construction(self, algorithm, monkeypatch):
         encrypted = encrypted_pem(pem_for(algorithm), PASSWORD)
         manager = make_manager({"private_key": encrypted, "password": PASSWORD}, algorithm=algorithm)
-        for module in ("asgi_login.key_material", "jwt.algorithms", "cryptography.hazmat.primitives.serialization"):
+        for module in (
+            "asgi_login.tokens.key_material",
+            "jwt.algorithms",
+            "cryptography.hazmat.primitives.serialization",
+        ):
             for name in ("load_pem_private_key", "load_pem_public_key", "load_der_private_key", "load_der_public_key"):
                 monkeypatch.setattr(f"{module}.{name}", _parsed_again, raising=False)
         for _ in range(2):

@@ -5,11 +5,11 @@ import threading
 from contextlib import contextmanager
 
 import uvicorn
-
-from asgi_login import Key
 from demo.login import make_manager
 from demo.site import make_site
 from demo.users import Users
+
+from asgi_login import Key
 
 PATIENCE = 20
 

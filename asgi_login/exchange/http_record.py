@@ -1,0 +1,68 @@
+"""One HTTP response, with the right answer where a gate has refused and the application could not say so."""
+
+from collections.abc import Awaitable
+
+from asgi_login.errors import AuthError
+from asgi_login.exchange.fallback import auth_error_in, is_another_failure, log_refusal
+from asgi_login.exchange.record import RequestRecord
+from asgi_login.exchange.response_headers import start_of_response
+from asgi_login.exchange.responses import answer
+from asgi_login.scope import Message
+
+
+class HTTPRecord(RequestRecord):
+    """The record of an HTTP request, which watches its response."""
+
+    __slots__ = ()
+
+    def send(self, message: Message) -> Awaitable[None]:
+        """Pass a message on, or put a refusal's answer in place of a 5xx."""
+        # No coroutine of our own around the server's: this runs for every chunk of every response.
+        kind = message["type"]
+        if kind == "http.response.start":
+            refusal = self.take_refusal()
+            # Below 500 the application's own handler has spoken.
+            if refusal is not None and message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
+                return self._answer(refusal)
+            return self._send(start_of_response(message, self))
+        if kind == "http.response.body" and not message.get("more_body", False):
+            # What runs after this is a background task: no gate can keep anybody out any more.
+            self.close()
+        return self._send(message)
+
+    async def handle_exception(self, problem: Exception) -> None:
+        """Answer an exception that escaped the application if it is an AuthError, else raise it.
+
+        Raises:
+            Exception: `problem`, where it is not ours, or where a response had begun that cannot be taken back: the
+                server must break it off, or a client would take half a page for the whole.
+        """
+        if self._send is _discard and _comes_from_refusal(problem):
+            return
+        error = auth_error_in(problem)
+        if error is None or self.has_started:
+            raise problem
+        await self._answer(error)
+
+    async def _answer(self, error: AuthError) -> None:
+        # The rest of the 5xx whose place our answer takes goes nowhere.
+        send, self._send = self._send, _discard
+        log_refusal(error)
+
+        async def send_dressed(message: Message) -> None:
+            await send(start_of_response(message, self) if message["type"] == "http.response.start" else message)
+
+        await answer(error, self._scope, send_dressed)
+
+
+def _comes_from_refusal(problem: BaseException | None) -> bool:
+    """Tell whether `problem` is a refusal, or the RuntimeError of a framework that found its response started."""
+    while problem is not None:
+        if auth_error_in(problem) is not None:
+            return True
+        problem = problem.__cause__ if isinstance(problem, RuntimeError) else None
+    return False
+
+
+async def _discard(_message: Message) -> None:
+    """Drop a message."""

@@ -1,0 +1,51 @@
+"""What we add to the headers of the application's own response: our cookies, and what caches must know."""
+
+from asgi_login.exchange.record import RequestRecord
+from asgi_login.scope import CACHE_CONTROLS, Cookies, Headers, Message
+
+
+def start_of_response(message: Message, record: RequestRecord) -> Message:
+    """Return the start of a response with our cookies, and with what caches must know; none can be added after it."""
+    record.has_started = True
+    in_cookie = record.auth.came_in_a_cookie()
+    if not in_cookie and not record.cookies:
+        return message
+    headers: Headers = list(message.get("headers", ()))
+    if in_cookie:
+        add_vary(headers, b"Cookie")
+    if record.cookies or record.renewed:
+        set_cookies(headers, record.cookies, record.renewed)
+    return {**message, "headers": headers}
+
+
+def add_vary(headers: Headers, name: bytes) -> None:
+    """Add `name` to what the response varies by (RFC 9110 §12.5.5), unless it says so already."""
+    lines = [i for i, (key, _) in enumerate(headers) if len(key) == 4 and key.lower() == b"vary"]  # noqa: PLR2004
+    if not lines:
+        headers.append((b"vary", name))
+        return
+    said = {one.strip().lower() for i in lines for one in headers[i][1].split(b",")}
+    if said.isdisjoint({b"*", name.lower()}):
+        key, value = headers[lines[-1]]
+        headers[lines[-1]] = key, value + b", " + name
+
+
+def set_cookies(headers: Headers, chosen: Cookies, automatic: Cookies) -> None:
+    """Add our cookies, one line for each name (RFC 6265bis §4.1.1), and keep the response out of caches.
+
+    Args:
+        headers: Of the response.
+        chosen: What the application has asked for, by logging somebody in or out; replaces a line of its own.
+        automatic: What happens by itself, like a renewal; yields to a line that the application has written.
+    """
+    written = {value.partition(b"=")[0].decode("latin-1") for key, value in headers if key.lower() == b"set-cookie"}
+    cookies = {**{name: header for name, header in automatic.items() if name not in written}, **chosen}
+    if not cookies:
+        return
+    ours = {name.encode() for name in cookies}
+    headers[:] = [
+        (key, value)
+        for key, value in headers
+        if key.lower() not in CACHE_CONTROLS and not (key.lower() == b"set-cookie" and value.partition(b"=")[0] in ours)
+    ]
+    headers += [*cookies.values(), (b"cache-control", b"no-store")]

@@ -1,0 +1,273 @@
+"""FastAPI: a LoginManager that is also a dependency and stands in OpenAPI; takes fastapi-login's arguments.
+
+Tested with FastAPI 0.124 and later.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from datetime import timedelta
+from inspect import Signature
+from typing import Generic, NoReturn, TypedDict, TypeVar, Unpack, cast
+
+from fastapi import FastAPI, HTTPException, WebSocket
+from fastapi.requests import HTTPConnection
+from fastapi.security import SecurityScopes
+
+from asgi_login.auth import Auth
+from asgi_login.authenticator import Authenticator
+from asgi_login.config import HasConfig, Sessions
+from asgi_login.errors import AuthError, CrossOriginRequest, ExceptionOrClass
+from asgi_login.fastapi.openapi import (
+    SecurityScheme,
+    dependency_signature,
+    list_refusals,
+    security_dependencies,
+)
+from asgi_login.gates import application_exception
+from asgi_login.manager import LoginManager as CoreLoginManager
+from asgi_login.starlette import answer_auth_error
+from asgi_login.starlette import install as install_starlette
+from asgi_login.tokens import Secret
+from asgi_login.transports import BearerTransport, CookieTransport, Transport
+
+UserT = TypeVar("UserT")
+
+
+_COOKIE_NAME = "access-token"  # fastapi-login's
+
+
+class InvalidCredentialsException(HTTPException):
+    """What a login view raises for a wrong password: 401 with a challenge."""
+
+    def __init__(self, detail: str = "Invalid credentials") -> None:
+        super().__init__(401, detail, {"WWW-Authenticate": 'Bearer realm="api"'})
+
+
+class CoreSettings(TypedDict, total=False):
+    """What else LoginManager takes: the arguments of `asgi_login.LoginManager`."""
+
+    transports: Iterable[Transport]
+    issuer: str | None
+    audience: str | None
+    leeway: timedelta
+    insecure_any_audience: bool
+    sessions: Sessions | None
+    redirect_to: str | None
+    name: str
+    realm: str
+    token_cache_size: int
+    clock: Callable[[], float]
+
+
+class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
+    """A LoginManager that is a FastAPI dependency.
+
+    Args:
+        secret: The key, in any of the forms that `asgi_login.LoginManager` takes.
+        token_url: Where clients log in: what the Authorize button of /docs posts to.
+        algorithm: Of a secret that is no Key.
+        use_cookie: Whether the token is also read from a cookie, after the header.
+        use_header: Whether the token is read from the Authorization header.
+        cookie_name: The name of that cookie. It is Secure; for plain http in development, or for other attributes,
+            pass `transports=` instead of these three.
+        not_authenticated_exception: Raised instead of our 401, class or instance.
+        default_expiry: How long access tokens live.
+        scopes: The OAuth scopes there are, with a description of each.
+        out_of_scope_exception: Raised instead of our 403, class or instance.
+        core: Every other argument of `asgi_login.LoginManager`.
+
+    Works on HTTP and WebSocket routes. With the middleware nothing is verified or loaded twice; without it, the
+    dependency does the whole of it, the CSRF check included.
+
+    Example:
+        >>> manager = LoginManager(SECRET, "/auth/token")
+        >>> @app.get("/me")
+        ... async def me(user: Annotated[User, Depends(manager)]): ...
+        >>> @app.get("/orders")
+        ... async def orders(user: Annotated[User, Security(manager, scopes=["orders:read"])]): ...
+        >>> @app.get("/")
+        ... async def home(user: Annotated[User | None, Depends(manager.optional)]): ...
+    """
+
+    def __init__(  # noqa: PLR0917 - fastapi-login's order
+        self,
+        secret: Secret | Sequence[Secret],
+        token_url: str = "/auth/token",  # noqa: S107 - an address
+        algorithm: str = "HS256",
+        use_cookie: bool = False,  # noqa: FBT001, FBT002 - fastapi-login's order
+        use_header: bool = True,  # noqa: FBT001, FBT002 - the same
+        cookie_name: str = _COOKIE_NAME,
+        not_authenticated_exception: ExceptionOrClass | None = None,
+        default_expiry: timedelta = timedelta(minutes=15),
+        scopes: Mapping[str, str] | None = None,
+        out_of_scope_exception: ExceptionOrClass | None = None,
+        **core: Unpack[CoreSettings],
+    ) -> None:
+        if "tokenUrl" in core:
+            raise TypeError("tokenUrl= is called token_url= now")
+        if "transports" not in core:
+            core["transports"] = _transports(cookie_name if use_cookie else None, use_header=use_header)
+        elif use_cookie or not use_header or cookie_name != _COOKIE_NAME:
+            raise ValueError(
+                "transports= replaces use_cookie= and use_header=, and cookie_name= with them: leave these out"
+            )
+        super().__init__(
+            secret,
+            token_url,
+            algorithm=algorithm,
+            not_authenticated_exception=not_authenticated_exception,
+            default_expiry=default_expiry,
+            scopes=scopes,
+            out_of_scope_exception=out_of_scope_exception,
+            **core,
+        )
+        self._authenticator = Authenticator[UserT]([self.config])
+        schemes = security_dependencies(self.config)
+        self.__signature__: Signature = dependency_signature(schemes)
+        self.optional: OptionalUser[UserT] = OptionalUser(self, schemes)
+        """A dependency that returns the user, or None where there is none."""
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
+    ) -> UserT:
+        """Return the user of a request; called by FastAPI.
+
+        Raises:
+            AuthError: There is no user, or the token does not grant every scope; or the exceptions that were
+                passed in place of these.
+        """
+        auth = await self.authenticate(connection)
+        error = auth.refusal(_names(security_scopes), manager=self.name)
+        if error is None:
+            return cast("UserT", auth.user)
+        _see_to_an_answer(connection)
+        try:
+            raise application_exception(auth.config(self.name), error)
+        finally:
+            del error  # whose traceback holds this frame
+
+    async def authenticate(self, connection: HTTPConnection) -> Auth[UserT]:
+        """Return the Auth that the middleware found, or find it out here, once for each request."""
+        found = connection.scope.get("state", {}).get("auth")
+        if isinstance(found, Auth) and found.knows(self.config):
+            return cast("Auth[UserT]", found)
+        known = cast("dict[object, Auth[UserT]]", connection.scope.setdefault("asgi_login.dependencies", {}))
+        if self not in known:
+            scope = connection.scope
+            lines = self._authenticator.credentials(scope)
+            anonymous = self._authenticator.anonymous
+            known[self] = anonymous if lines is None else (await self._authenticator.authenticate(scope, lines))[0]
+        return known[self]
+
+    def attach_middleware(self, app: FastAPI) -> None:
+        """Do what `install(app, manager)` does."""
+        install(app, self)
+
+    def create_access_token(
+        self,
+        *,
+        data: Mapping[str, object],
+        expires: timedelta | None = None,
+        scopes: Iterable[str] | None = None,
+        **older: timedelta,
+    ) -> str:
+        """Return a signed access token, as `asgi_login.LoginManager` does; `scopes=None` means none."""
+        if older:
+            hint = (
+                "expires_delta= is called expires= now" if "expires_delta" in older else f"unknown: {', '.join(older)}"
+            )
+            raise TypeError(hint)
+        return super().create_access_token(data=data, expires=expires, scopes=scopes or ())
+
+    @property
+    def cookie_name(self) -> str:
+        """The name of the cookie.
+
+        Raises:
+            ValueError: This manager has none.
+        """
+        return self.cookie_transport.cookie_name
+
+    @property
+    def not_authenticated_exception(self) -> ExceptionOrClass | None:
+        """What is raised instead of our 401, or None; set in the constructor only."""
+        return self.config.not_authenticated_exception
+
+    @not_authenticated_exception.setter
+    def not_authenticated_exception(self, _: object) -> NoReturn:
+        raise AttributeError("pass not_authenticated_exception= to LoginManager(...): it cannot be changed later")
+
+    @property
+    def out_of_scope_exception(self) -> ExceptionOrClass | None:
+        """What is raised instead of our 403, or None; set in the constructor only."""
+        return self.config.out_of_scope_exception
+
+    @out_of_scope_exception.setter
+    def out_of_scope_exception(self, _: object) -> NoReturn:
+        raise AttributeError("pass out_of_scope_exception= to LoginManager(...): it cannot be changed later")
+
+
+class OptionalUser(Generic[UserT]):
+    """The dependency `manager.optional`: the user, or None."""
+
+    def __init__(self, manager: LoginManager[UserT], schemes: Sequence[SecurityScheme]) -> None:
+        self._manager = manager
+        self.__signature__: Signature = dependency_signature(schemes)
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
+    ) -> UserT | None:
+        """Return the user if there is one who has the scopes; what the loader raises is raised.
+
+        Raises:
+            CrossOriginRequest: Another site sent the request with the user's cookie.
+        """
+        auth = await self._manager.authenticate(connection)
+        error = auth.refusal(_names(security_scopes), manager=self._manager.name)
+        if isinstance(error, CrossOriginRequest):
+            _see_to_an_answer(connection)
+            try:
+                raise error
+            finally:
+                del error
+        return None if error else auth.user
+
+
+def install(
+    app: FastAPI,
+    manager: HasConfig | Sequence[HasConfig],
+    *,
+    skip: Iterable[str] = (),
+    websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
+) -> None:
+    """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
+
+    Args:
+        app: The application, before its first request.
+        manager: One LoginManager, or several.
+        skip: Paths, and everything below them, at which nobody is looked at.
+        websocket_denial: What is done instead of refusing a websocket; it is accepted first.
+    """
+    install_starlette(app, manager, skip=skip, websocket_denial=websocket_denial)
+    managers = manager if isinstance(manager, Sequence) else (manager,)
+    list_refusals(app, [one.config for one in managers])
+
+
+def _names(scopes: SecurityScopes | None) -> tuple[str, ...]:
+    """Return the scopes of the route; a manager that is called by hand has none."""
+    return tuple(scopes.scopes) if scopes is not None else ()
+
+
+def _transports(cookie_name: str | None, *, use_header: bool) -> list[Transport]:
+    transports: list[Transport] = [BearerTransport()] if use_header else []
+    if cookie_name is not None:
+        transports.append(CookieTransport(cookie_name))
+    if not transports:
+        raise ValueError("use_cookie and use_header are both False: one of them must be True")
+    return transports
+
+
+def _see_to_an_answer(connection: HTTPConnection) -> None:
+    """Make the application at hand answer AuthError where nobody has installed that, so that it is no 500."""
+    handlers = cast("tuple[dict[object, object], object] | None", connection.scope.get("starlette.exception_handlers"))
+    if handlers is not None:
+        handlers[0].setdefault(AuthError, answer_auth_error)

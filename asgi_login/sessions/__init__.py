@@ -1,0 +1,31 @@
+"""Sessions: logins in the browser, kept in a cookie that the server signs.
+
+Read `session` first: it reads, renews and ends one. Then `remember`, which restores a login after its session has
+ended, and `logins`, which starts and ends both together. `fingerprint` says what a client looks like.
+"""
+
+from asgi_login.sessions.logins import log_in, log_out
+from asgi_login.sessions.remember import find_remembered, restore_session
+from asgi_login.sessions.session import (
+    confirm_session,
+    ends_with_client,
+    has_same_stamp,
+    is_same_client,
+    read_session,
+    renew_session,
+    session_cookie,
+)
+
+__all__ = [
+    "confirm_session",
+    "ends_with_client",
+    "find_remembered",
+    "has_same_stamp",
+    "is_same_client",
+    "log_in",
+    "log_out",
+    "read_session",
+    "renew_session",
+    "restore_session",
+    "session_cookie",
+]

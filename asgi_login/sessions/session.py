@@ -1,0 +1,248 @@
+"""What a session token says about this request, and what to write back to the browser.
+
+The token is the whole session: nothing is kept on the server. It dies after `idle` without use, is renewed once
+half of that is gone, and never outlives `lifetime` after the login.
+"""
+
+import hmac
+import logging
+import math
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Any, cast
+
+from asgi_login.config import Config, Sessions
+from asgi_login.errors import InvalidToken
+from asgi_login.scope import NO_COOKIES, Cookies, Scope
+from asgi_login.sessions.fingerprint import fingerprint
+from asgi_login.tokens import (
+    ACCESS,
+    ACCESS_ONLY,
+    SESSION,
+    Key,
+    SessionMemo,
+    UnacceptableTokenError,
+    VerifiedToken,
+    encode,
+)
+from asgi_login.transports import CookieTooLongError, CookieTransport
+
+log: logging.Logger = logging.getLogger("asgi_login")
+
+_COOKIE_KINDS = frozenset({ACCESS, SESSION})
+# Ordinary ones have some hundred bytes; a proxy lets some thousand through.
+_MAX_KEPT_CLIENT = 512
+# Made anew for each token.
+_OWN_CLAIMS = frozenset({"iss", "aud", "exp", "iat", "jti"})
+
+
+def read_session(config: Config, token: bytes) -> VerifiedToken:
+    """Verify what is in the cookie of a manager: an access token, or a session within its lifetime.
+
+    Raises:
+        InvalidToken: Whatever is wrong with it.
+    """
+    verified = config.tokens.verify(token, _COOKIE_KINDS if config.sessions else ACCESS_ONLY)
+    if verified.kind == SESSION and verified.session_memo is None:
+        if verified.auth_time is None:
+            raise InvalidToken("a session without auth_time")
+        _bind(config, verified, verified.auth_time)
+        if config.clock() >= verified.valid_until:
+            raise InvalidToken("the session is older than its lifetime", expired=True)
+    return verified
+
+
+def _bind(config: Config, token: VerifiedToken, auth_time: float) -> None:
+    # The token itself ends with the lifetime that was set when it was issued; this is today's.
+    lifetime = session_settings(config).lifetime.total_seconds()
+    token.bind_session(_memo_of(config, token), ends_at=auth_time + lifetime)
+
+
+def _memo_of(config: Config, token: VerifiedToken) -> SessionMemo:
+    settings, can_sign = session_settings(config), config.tokens.keys.signing.can_sign
+    is_renewed = can_sign and token.iat is not None
+    looks = can_sign and settings.protection is not None
+    return SessionMemo(
+        (token.iat or 0) + settings.idle.total_seconds() / 2 if is_renewed else math.inf,
+        (settings.fingerprint or fingerprint) if looks else None,
+    )
+
+
+def is_same_client(config: Config, scope: Scope, token: VerifiedToken) -> bool:
+    """Tell whether the client looks like the one that logged in; always, if nobody is to look."""
+    memo = token.session_memo or _memo_of(config, token)
+    if memo.fingerprint is None:
+        return True
+    client = memo.fingerprint(scope)
+    if memo.client is not None and hmac.compare_digest(client, memo.client):
+        return True
+    key = _key(config, token)
+    # Of a key that was kept as its public half nothing can be compared, and what cannot be compared is not the same.
+    if not key.can_sign or not _equal(token.claims.get("fp"), _keyed(key, "fingerprint", client)):
+        return False
+    if type(client) is bytes and len(client) <= _MAX_KEPT_CLIENT:
+        memo.client = client
+    return True
+
+
+def ends_with_client(config: Config, token: VerifiedToken) -> bool:
+    """Tell whether a session is over once its client is another."""
+    return session_settings(config).protection == "strong" and token.claims.get("permanent") is not True
+
+
+def has_same_stamp(config: Config, token: VerifiedToken, user: Any) -> bool:  # noqa: ANN401 - the application's user
+    """Compare the user's stamp with the one at login: a new password, or "log out everywhere", has changed it."""
+    settings = session_settings(config)
+    if settings.stamp is None:
+        return True
+    key = _key(config, token)
+    # Without the private half nothing can be compared, and what cannot be compared does not count.
+    return key.can_sign and _equal(token.claims.get("stamp"), _stamp(settings, key, user))
+
+
+def renew_session(
+    config: Config,
+    scope: Scope,
+    token: VerifiedToken,
+    user: Any,  # noqa: ANN401 - the application's user
+    *,
+    same_client: bool,
+) -> tuple[VerifiedToken, Cookies]:
+    """Return the session that counts from here on, and its cookie: usually the same, and none."""
+    now, memo = config.clock(), token.session_memo
+    is_due = memo is not None and now >= memo.renew_at
+    # Near the end of its lifetime a new session would live no longer than this one.
+    if same_client and not (is_due and _expiry(session_settings(config), token.auth_time, now) > token.exp):
+        return token, NO_COOKIES
+    key = _key(config, token)
+    try:
+        if same_client:
+            return start_session(config, scope, kept_claims(token), user, now=now)
+        # The fingerprint stays that of the login, and only the key that made it can go on vouching for it.
+        if key.can_sign and (is_due or token.claims.get("fresh") is True):
+            return _seal(config, {**kept_claims(token), "fresh": False}, key, now=now)
+    except (CookieTooLongError, UnacceptableTokenError) as problem:
+        # Another key's signature may be longer, and the clock may have jumped while the user was loaded: what was good
+        # until now stays what it is until it expires.
+        log.warning("a session cannot be renewed: %s", problem)
+    return token, NO_COOKIES
+
+
+def start_session(
+    config: Config,
+    scope: Scope,
+    claims: Mapping[str, object],
+    user: Any,  # noqa: ANN401 - the application's user
+    *,
+    now: float,
+) -> tuple[VerifiedToken, Cookies]:
+    """Return a session for this client, by the key that signs today, and the cookie that holds it.
+
+    Args:
+        config: Of the manager.
+        scope: Of the request.
+        claims: `sub`, `sid`, `auth_time`, `fresh`, `permanent`, and perhaps `scope`.
+        user: What the stamp is taken of, if there is one.
+        now: In seconds since the epoch.
+
+    Raises:
+        UnacceptableTokenError: The session is over, or begins in the future.
+        ValueError: The manager has no cookie or no private key, or the cookie would be too long for browsers.
+    """
+    settings, key = session_settings(config), config.tokens.keys.signing
+    if not key.can_sign:
+        raise ValueError("this manager has only a public key and cannot log anybody in; pass the private key")
+    return _seal(config, {**claims, **stamp_claim(config, user), "fp": _client(settings, key, scope)}, key, now=now)
+
+
+def confirm_session(config: Config, scope: Scope, token: VerifiedToken | None, user: Any) -> Cookies | None:  # noqa: ANN401
+    """Return the cookie of a session that is fresh again, from this client; None if `token` is no session.
+
+    Raises:
+        ValueError: This manager has no sessions.
+    """
+    session_settings(config)
+    if token is None or token.kind != SESSION:
+        return None
+    now = config.clock()
+    claims = {**kept_claims(token), "auth_time": int(now), "fresh": True}
+    return start_session(config, scope, claims, user, now=now)[1]
+
+
+def end_session(config: Config) -> Cookies:
+    """Return what deletes the session in the browser: in every cookie of the manager's, it may be in any."""
+    session_settings(config)
+    session_cookie(config)
+    cookies = [transport for transport in config.transports if isinstance(transport, CookieTransport)]
+    return {cookie.cookie_name: cookie.delete_cookie_header() for cookie in cookies}
+
+
+def kept_claims(token: VerifiedToken) -> dict[str, object]:
+    """Return the claims that go over into the next token."""
+    return {name: value for name, value in token.claims.items() if name not in _OWN_CLAIMS}
+
+
+def stamp_claim(config: Config, user: Any) -> dict[str, object]:  # noqa: ANN401
+    """Return the claim that ties a token to the user's stamp, if there is one."""
+    settings = session_settings(config)
+    return {} if settings.stamp is None else {"stamp": _stamp(settings, config.tokens.keys.signing, user)}
+
+
+def session_settings(config: Config) -> Sessions:
+    """Return the settings of browser logins.
+
+    Raises:
+        ValueError: This manager has none.
+    """
+    if config.sessions is None:
+        raise ValueError("this manager is made with sessions=None, for an API only; leave that out for browser logins")
+    return config.sessions
+
+
+def _seal(config: Config, claims: Mapping[str, object], key: Key, *, now: float) -> tuple[VerifiedToken, Cookies]:
+    transport, auth_time = session_cookie(config), cast("float", claims["auth_time"])
+    exp = _expiry(session_settings(config), auth_time, now)
+    token, verified = config.tokens.issue(SESSION, {**claims, "exp": exp}, now=now, key=key)
+    _bind(config, verified, auth_time)
+    return verified, {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}
+
+
+def _expiry(settings: Sessions, auth_time: float | None, now: float) -> int:
+    return int(min(now + settings.idle.total_seconds(), (auth_time or 0) + settings.lifetime.total_seconds()))
+
+
+def session_cookie(config: Config) -> CookieTransport:
+    """Return the first cookie of a manager, the one that is written.
+
+    Raises:
+        ValueError: It has none.
+    """
+    if config.session_cookie is None:
+        raise ValueError("this manager has no cookie: pass transports=[BearerTransport(), CookieTransport()]")
+    return config.session_cookie
+
+
+def _key(config: Config, token: VerifiedToken) -> Key:
+    """Return the key that signed a verified token."""
+    return cast("Key", config.tokens.keys.find(token.kid))
+
+
+def _client(settings: Sessions, key: Key, scope: Scope) -> str:
+    """Return the keyed hash of the client: an address alone has few enough values to try them all."""
+    return _keyed(key, "fingerprint", (settings.fingerprint or fingerprint)(scope))
+
+
+def _stamp(settings: Sessions, key: Key, user: Any) -> str:  # noqa: ANN401
+    stamp = cast("Any", settings.stamp)(user)
+    if not isinstance(stamp, str):
+        raise TypeError(f"Sessions(stamp=) must return a str, not {type(stamp).__name__}")
+    return _keyed(key, "stamp", stamp.encode())
+
+
+def _keyed(key: Key, label: str, value: bytes) -> str:
+    # BLAKE2's keyed mode (RFC 7693) is a MAC of its own, in a third of HMAC's time.
+    return encode(blake2b(value, key=key.derive(label), digest_size=16).digest()).decode()
+
+
+def _equal(claimed: object, expected: str) -> bool:
+    return isinstance(claimed, str) and hmac.compare_digest(claimed.encode(), expected.encode())

@@ -1,0 +1,46 @@
+"""VerifiedToken tokens, kept so that the same bytes need not be verified again."""
+
+from asgi_login.tokens.verified import VerifiedToken
+
+# Envoy's bound: what is longer is rare, and costs more to keep than to verify.
+MAX_CACHED_BYTES = 4_096
+
+
+class TokenCache:
+    """Maps the exact bytes of a token to what they were found to say.
+
+    Args:
+        size: How many tokens are kept at most; 0 for none.
+
+    Two generations: what is new or used goes into the young one, and when that holds half of `size` it becomes the
+    old one, whose predecessor is dropped. So every step is a look-up or two, also under a flood of distinct tokens:
+    removing the oldest entry of one dict, again and again, has to step over all that were removed before it.
+
+    Safe in threads without a lock, also without the GIL: each step is one operation on a dict, and whatever they
+    interleave to, an entry is right or absent.
+    """
+
+    __slots__ = ("_half", "_old", "_size", "_young")
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._half = max(size // 2, 1)
+        self._young: dict[bytes, VerifiedToken] = {}
+        self._old: dict[bytes, VerifiedToken] = {}
+
+    def get(self, token: bytes) -> VerifiedToken | None:
+        """Return what is known of a token, or None."""
+        found = self._young.get(token)
+        if found is None and (found := self._old.get(token)) is not None:
+            self.put(token, found)
+        return found
+
+    def put(self, token: bytes, verified: VerifiedToken) -> None:
+        """Keep a token that was fully verified; refused ones are not kept, they would be the attacker's choice."""
+        if not self._size or len(token) > MAX_CACHED_BYTES:
+            return
+        young = self._young
+        if len(young) >= self._half:
+            self._old = young if self._size > 1 else {}
+            young = self._young = {}
+        young[token] = verified

@@ -1,0 +1,232 @@
+"""JSON Web TokenCodec: issued, and verified with strict types (RFC 7515, 7519, 8725, 9068).
+
+PyJWT's algorithm objects make the signatures, and check those of key pairs. Everything around them is checked here,
+the cheap and structural first; nothing a stranger wrote is parsed as claims before its signature holds.
+"""
+
+import hmac
+import json
+import secrets
+from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
+from typing import Final
+
+from jwt.algorithms import get_default_algorithms
+
+from asgi_login.errors import InvalidToken
+from asgi_login.tokens.base64url import ALPHABET, InvalidBase64url, decode, encode
+from asgi_login.tokens.cache import TokenCache
+from asgi_login.tokens.claims import MAX_NUMERIC_DATE, ClaimRules, check_scope_names, is_text
+from asgi_login.tokens.keys import Key
+from asgi_login.tokens.keyset import KeySet
+from asgi_login.tokens.strict_json import InvalidJSON, parse_object
+from asgi_login.tokens.verified import InvalidClaims, VerifiedToken, check_times
+
+MAX_TOKEN_BYTES: Final = 8_192
+MAX_HEADER_BYTES: Final = 1_024
+
+# What `typ` we write, RFC 8725 §3.11, and which kind of token a `typ` makes on reading. Our access tokens
+# follow RFC 9068; those of other issuers say JWT or nothing.
+ACCESS: Final = "at+jwt"
+SESSION: Final = "session+jwt"
+REMEMBER: Final = "remember+jwt"
+ACCESS_ONLY: Final = frozenset({ACCESS})
+_KINDS: Final = {"at+jwt": ACCESS, "jwt": ACCESS, SESSION: SESSION, REMEMBER: REMEMBER}
+
+# Each either changes what the signature covers or brings a key of the sender's own along: RFC 7515 §4.1,
+# RFC 7797, RFC 7516. We support none of these extensions, so a token that has one is not for us.
+_REFUSED_MEMBERS: Final = frozenset({"crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"})
+
+# Bound on the headers remembered of other issuers' tokens.
+_MAX_KNOWN_HEADERS: Final = 64
+
+_ALGORITHMS: Final = get_default_algorithms()
+
+
+class UnacceptableTokenError(ValueError):
+    """What was to be issued would be refused on reading."""
+
+
+class TokenCodec:
+    """Issues and verifies the tokens of one manager.
+
+    Args:
+        keys: The first signs, each verifies what names it.
+        rules: What is asked of the claims.
+        clock: Seconds since the epoch.
+        cache_size: How many verified tokens are kept; 0 for none.
+        token_bytes: The source of randomness for `jti`.
+    """
+
+    __slots__ = ("_cache", "_clock", "_known_headers", "_signature_checks", "_token_bytes", "keys", "rules")
+
+    def __init__(
+        self,
+        keys: KeySet,
+        rules: ClaimRules,
+        *,
+        clock: Callable[[], float],
+        cache_size: int = 0,
+        token_bytes: Callable[[int], bytes] = secrets.token_bytes,
+    ) -> None:
+        self.keys: KeySet = keys
+        self.rules: ClaimRules = rules
+        self._clock = clock
+        self._token_bytes = token_bytes
+        self._cache = TokenCache(cache_size)
+        self._signature_checks = {key.kid: _signature_check(key) for key in keys}
+        self._known_headers = {_header(key, kind): (key, kind) for key in keys for kind in (ACCESS, SESSION, REMEMBER)}
+
+    def verify(self, token: bytes, kinds: frozenset[str] = ACCESS_ONLY) -> VerifiedToken:
+        """Return what a token of one of `kinds` says, or refuse it: kinds never stand in for one another.
+
+        Raises:
+            InvalidToken: Whatever is wrong with it.
+        """
+        known = self._cache.get(token)
+        if known is None:
+            known = self._verify(token, kinds)
+            self._cache.put(token, known)
+        elif known.kind not in kinds:
+            raise InvalidToken(f"typ: a {known.kind} does not belong here")
+        elif not known.valid_from <= (now := self._clock()) < known.valid_until:
+            try:
+                check_times(known, now)
+            except InvalidClaims as problem:
+                raise InvalidToken(str(problem), expired=problem.expired) from None
+        return known
+
+    def _verify(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
+        if len(token) > MAX_TOKEN_BYTES:
+            raise InvalidToken("longer than 8,192 bytes")
+        signed, _, signature = token.rpartition(b".")
+        header, _, payload = signed.partition(b".")
+        # What is left without the alphabet are the two dots: in a third of a regular expression's time.
+        if token.translate(None, ALPHABET) != b".." or not (header and payload and signature):
+            raise InvalidToken("not three parts of base64url")
+        try:
+            known = self._known_headers.get(header)
+            key, kind = known or self._read_header(header)
+            if not self._signature_checks[key.kid](signed, decode(signature)):
+                raise InvalidToken("wrong signature")
+            if kind not in kinds:
+                raise InvalidToken(f"typ: a {kind} does not belong here")
+            verified = self.rules.check(parse_object(decode(payload)), self._clock(), kind=kind, kid=key.kid)
+        except InvalidClaims as problem:
+            raise InvalidToken(str(problem), expired=problem.expired) from None
+        except (InvalidJSON, InvalidBase64url) as problem:
+            raise InvalidToken(str(problem)) from None
+        if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
+            self._known_headers[header] = key, kind
+        return verified
+
+    def issue_access_token(self, data: Mapping[str, object], *, lifetime: timedelta, scopes: Iterable[str] = ()) -> str:
+        """Return a new signed access token.
+
+        It is checked by the rules that will be applied to it, so that none is issued that would be refused.
+
+        Raises:
+            TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
+            ValueError: A claim breaks a rule, or the token is too long to be read.
+        """
+        if not isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f'data maps claims to values, like {{"sub": "ada"}}; not {type(data).__name__}')
+        claims = dict(data)
+        granted = check_scope_names("scopes", scopes)
+        if granted:
+            if "scope" in claims or "scopes" in claims:
+                raise ValueError("data holds scopes already: pass them as scopes=")
+            claims["scope"] = " ".join(granted)
+        now = self._clock()
+        exp = max(int(now + lifetime.total_seconds()), int(now) + 1)
+        return self.issue(ACCESS, {**claims, "exp": exp}, now=now)[0]
+
+    def issue(
+        self, kind: str, data: Mapping[str, object], *, now: float, key: Key | None = None
+    ) -> tuple[str, VerifiedToken]:
+        """Return a new signed token of any kind, which the rules for reading it accept at `now`, and what it says.
+
+        Raises:
+            TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
+            UnacceptableTokenError: A claim breaks a rule, or the token is too long to be read.
+            ValueError: The key cannot sign.
+        """
+        key = key or self.keys.signing
+        if not key.can_sign:
+            raise ValueError("this manager has only a public key and cannot issue tokens; pass the private key")
+        if not is_text(data.get("sub")):
+            raise TypeError('data["sub"] must be a str that names the user, like str(user.id): 1 to 255 characters')
+        claims = {**data, "iat": int(now), "jti": self.random_id()}
+        issued = {"iss": self.rules.issuer, "aud": self.rules.audience}
+        claims.update({name: value for name, value in issued.items() if value is not None})
+        try:
+            payload = json.dumps(claims, separators=(",", ":"), allow_nan=False).encode()
+            verified = self.rules.check(parse_object(payload), now, kind=kind, kid=key.kid)
+        except InvalidClaims as problem:
+            raise UnacceptableTokenError(f"this token would be refused: {problem}") from None
+        except InvalidJSON as problem:
+            raise UnacceptableTokenError(f"this token would be refused: data is {problem}") from None
+        except RecursionError:
+            raise UnacceptableTokenError("this token would be refused: data is nested too deeply") from None
+        signed = _header(key, kind) + b"." + encode(payload)
+        token = signed + b"." + encode(_ALGORITHMS[key.algorithm].sign(signed, key.signing))
+        if len(token) > MAX_TOKEN_BYTES:
+            raise UnacceptableTokenError(
+                f"the token has {len(token)} bytes, more than the {MAX_TOKEN_BYTES} that are read"
+            )
+        return token.decode(), verified
+
+    def random_id(self) -> str:
+        """Return 128 random bits as text."""
+        return encode(self._token_bytes(16)).decode()
+
+    def _read_header(self, header: bytes) -> tuple[Key, str]:
+        if len(header) > MAX_HEADER_BYTES:
+            raise InvalidToken("header longer than 1,024 bytes")
+        members = parse_object(decode(header))
+        if not _REFUSED_MEMBERS.isdisjoint(members):
+            raise InvalidToken("header with an unsupported extension or a key of its own")
+        kid = members.get("kid")
+        if "kid" in members and type(kid) is not str:
+            raise InvalidToken("kid: not a string")
+        key = self.keys.find(kid if type(kid) is str else None)
+        if key is None:
+            raise InvalidToken("kid: no such key")
+        # RFC 8725 §3.1: the key says which algorithm, the token may only agree.
+        if members.get("alg") != key.algorithm:
+            raise InvalidToken("alg: not the algorithm of the key")
+        typ = members.get("typ", "JWT")
+        kind = _KINDS.get(typ.lower().removeprefix("application/")) if type(typ) is str else None
+        if kind is None:
+            raise InvalidToken("typ: no kind of token that is accepted")
+        return key, kind
+
+
+def _signature_check(key: Key) -> Callable[[bytes, bytes], bool]:
+    """Return what tells whether a signature (second) is that of the bytes that are signed (first)."""
+    secret, algorithm = key.verifying, _ALGORITHMS[key.algorithm]
+    if not isinstance(secret, bytes):
+        return lambda signed, signature: algorithm.verify(signed, secret, signature)
+    # What HMAC does with the key is done once, not for each token: that is a third of its time.
+    keyed = hmac.new(secret, digestmod=f"sha{key.algorithm[2:]}")
+
+    def check(signed: bytes, signature: bytes) -> bool:
+        mac = keyed.copy()
+        mac.update(signed)
+        return hmac.compare_digest(mac.digest(), signature)
+
+    return check
+
+
+def peek_expiry(token: str) -> float | None:
+    """Return the `exp` of a token without verifying it, or None: only to bound the life of a cookie."""
+    try:
+        exp = parse_object(decode(token.split(".")[1].encode())).get("exp")
+    except (IndexError, ValueError):
+        return None
+    return exp if (type(exp) is int or type(exp) is float) and 0 <= exp <= MAX_NUMERIC_DATE else None
+
+
+def _header(key: Key, typ: str) -> bytes:
+    members = {"alg": key.algorithm, "typ": typ, "kid": key.kid}
+    return encode(json.dumps(members, separators=(",", ":")).encode())

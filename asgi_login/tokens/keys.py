@@ -1,0 +1,180 @@
+"""A key: bound to one algorithm for life, parsed once, checked before it is ever used."""
+
+import hashlib
+import hmac
+import json
+import re
+import secrets
+from typing import NoReturn, Self
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from asgi_login.tokens.base64url import encode
+from asgi_login.tokens.key_material import (
+    ALGORITHMS,
+    CURVES,
+    HMAC_BYTES,
+    RSA_BITS,
+    PrivateKey,
+    PublicKey,
+    check_asymmetric,
+    check_secret,
+    load_pem,
+    to_bytes,
+)
+
+# What a kid may be: visible ASCII and space, of bounded length; it is looked up and may be logged.
+_KID = re.compile(r"[\x20-\x7e]{1,128}")
+
+
+class Key:
+    """A key and the one algorithm it is used with (RFC 8725 §3.1).
+
+    Args:
+        secret: For HS256, HS384, HS512 a str or bytes of at least the hash's size (32, 48, 64 bytes).
+            For the other algorithms a PEM: a private key, or a public one for a service that only verifies.
+        algorithm: HS256/384/512, RS256/384/512, PS256/384/512, ES256/384 or EdDSA.
+        password: The password of an encrypted PEM.
+        kid: The key id that tokens name (RFC 7515 §4.1.4); by default the RFC 7638 thumbprint, for a secret
+            an HMAC of a label.
+
+    Raises:
+        ValueError: The key is weak, public knowledge, of another kind than the algorithm's, or the password
+            is wrong, missing or superfluous.
+        TypeError: An argument is of the wrong type.
+
+    A PEM is parsed here and never again: with a password that takes tens of milliseconds.
+    """
+
+    __slots__ = ("_derived", "_seed", "algorithm", "kid", "signing", "thumbprint", "verifying")
+
+    algorithm: str
+    kid: str
+    thumbprint: str
+    """What identifies the key material itself, whatever its `kid`; tells nothing about a secret."""
+    signing: bytes | PrivateKey | None
+    """What PyJWT's algorithm objects sign with; None for a public key."""
+    verifying: bytes | PublicKey
+    """What signatures are verified with: a public key, or the secret itself."""
+    _seed: bytes
+    _derived: dict[str, bytes]
+
+    def __init__(
+        self,
+        secret: str | bytes,
+        algorithm: str = "HS256",
+        *,
+        password: str | bytes | None = None,
+        kid: str | None = None,
+    ) -> None:
+        if algorithm not in ALGORITHMS:
+            raise ValueError(f"algorithm {algorithm!r} is not supported; choose one of {', '.join(ALGORITHMS)}")
+        if kid is not None and not (isinstance(kid, str) and _KID.fullmatch(kid)):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError("kid must be 1 to 128 visible ASCII characters")
+        raw = to_bytes(secret, "secret")
+        signing: bytes | PrivateKey | None
+        verifying: bytes | PublicKey
+        if algorithm in HMAC_BYTES:
+            if password is not None:
+                raise ValueError(f"an {algorithm} secret has no password; leave password out")
+            check_secret(raw, algorithm)
+            signing, verifying = raw, raw
+            thumbprint = _b64(hmac.digest(raw, f"asgi-login kid {algorithm}".encode(), "sha256")[:16])
+        else:
+            signing, public = load_pem(raw, password)
+            check_asymmetric(public, algorithm)
+            verifying, thumbprint = public, _thumbprint(public)
+        values = {"algorithm": algorithm, "kid": kid or thumbprint, "thumbprint": thumbprint, "verifying": verifying}
+        for name, value in {**values, "signing": signing, "_seed": _seed(signing)}.items():
+            object.__setattr__(self, name, value)
+        object.__setattr__(self, "_derived", {})
+
+    @classmethod
+    def generate(cls, algorithm: str = "HS256", *, kid: str | None = None) -> Self:
+        """Make a new random key, for tests and first steps: it is gone when the process ends."""
+        if algorithm in HMAC_BYTES:
+            return cls(secrets.token_bytes(HMAC_BYTES[algorithm]), algorithm, kid=kid)
+        private: PrivateKey
+        if algorithm in CURVES:
+            private = ec.generate_private_key(ec.SECP256R1() if algorithm == "ES256" else ec.SECP384R1())
+        elif algorithm == "EdDSA":
+            private = ed25519.Ed25519PrivateKey.generate()
+        else:
+            private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
+        return cls(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), algorithm, kid=kid)
+
+    def derive(self, label: str) -> bytes:
+        """Return a secret of 32 bytes for another purpose than signing tokens.
+
+        Raises:
+            ValueError: This is a public key, from which nothing secret can come.
+        """
+        if self.signing is None:
+            raise ValueError("a public key has no secret to derive another from")
+        derived = self._derived.get(label)
+        if derived is None:
+            derived = hmac.digest(self._seed, f"asgi-login {label} {self.algorithm}".encode(), "sha256")
+            self._derived[label] = derived
+        return derived
+
+    @property
+    def can_sign(self) -> bool:
+        """Whether this is more than a public key."""
+        return self.signing is not None
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"a Key is immutable: cannot set {name}")
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a Key is immutable: cannot delete {name}")
+
+    def __repr__(self) -> str:
+        return f"Key(algorithm={self.algorithm!r}, kid={self.kid!r})"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __reduce__(self) -> NoReturn:
+        # A pickle would carry the secret to wherever pickles go: caches, queues, crash reports.
+        raise TypeError("a Key cannot be pickled: it would write the secret out; load the key where it is needed")
+
+
+def _seed(signing: bytes | PrivateKey | None) -> bytes:
+    """Return what secrets are derived from: the secret itself, or a private key's canonical bytes."""
+    if signing is None or isinstance(signing, bytes):
+        return signing or b""
+    return signing.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _thumbprint(key: PublicKey) -> str:
+    """RFC 7638 (and RFC 8037 §2): the SHA-256 of the required members, in order, without white space."""
+    if isinstance(key, rsa.RSAPublicKey):
+        rsa_numbers = key.public_numbers()
+        members = {"e": _b64_int(rsa_numbers.e), "kty": "RSA", "n": _b64_int(rsa_numbers.n)}
+    elif isinstance(key, ec.EllipticCurvePublicKey):
+        point = key.public_numbers()
+        size = (key.key_size + 7) // 8
+        curve = {"secp256r1": "P-256", "secp384r1": "P-384"}[key.curve.name]
+        members = {"crv": curve, "kty": "EC", "x": _b64_int(point.x, size), "y": _b64_int(point.y, size)}
+    else:
+        raw = _b64(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
+        curve = "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "Ed448"
+        members = {"crv": curve, "kty": "OKP", "x": raw}
+    return _b64(hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest())
+
+
+def _b64(data: bytes) -> str:
+    return encode(data).decode()
+
+
+def _b64_int(number: int, size: int | None = None) -> str:
+    return _b64(number.to_bytes(size or (number.bit_length() + 7) // 8, "big"))

@@ -1,0 +1,123 @@
+"""A token that holds: what was read out of it, and until when that is true."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+Claims: TypeAlias = Mapping[str, object]
+"""The claims of a verified token: read-only at every depth."""
+
+
+class InvalidClaims(ValueError):
+    """A claim breaks a rule. The message names the rule, never the value.
+
+    Args:
+        reason: The rule.
+        expired: Whether `exp` has passed; the only rule whose breaking a client is told.
+    """
+
+    def __init__(self, reason: str, *, expired: bool = False) -> None:
+        super().__init__(reason)
+        self.expired = expired
+
+
+class SessionMemo:
+    """What is worked out once for each session token, and kept with it in the cache of verified tokens.
+
+    Attributes:
+        renew_at: When it is to be renewed, in seconds since the epoch; infinity where it cannot be.
+        fingerprint: What tells clients apart, by the scope; None if nobody looks.
+        client: The one that it was last seen to belong to; None before that, and if that is too long to be kept.
+    """
+
+    __slots__ = ("client", "fingerprint", "renew_at")
+
+    def __init__(self, renew_at: float, fingerprint: Callable[[Any], bytes] | None) -> None:
+        self.renew_at: float = renew_at
+        self.fingerprint: Callable[[Any], bytes] | None = fingerprint
+        self.client: bytes | None = None
+
+
+class VerifiedToken:
+    """A token that holds, and what was read out of it; only a session is bound to its memo later.
+
+    Attributes:
+        kind: Its `typ` as we write it.
+        kid: The key that signed it.
+        sub: Whom it is about.
+        claims: All of them, read-only.
+        scopes: The OAuth scopes.
+        exp, nbf, iat, auth_time: In seconds since the epoch.
+        valid_from, valid_until: Between these times, leeway included, the claims above hold.
+        session_memo: Of a session, once it has been looked at.
+    """
+
+    __slots__ = (
+        "auth_time",
+        "claims",
+        "exp",
+        "iat",
+        "kid",
+        "kind",
+        "nbf",
+        "scopes",
+        "session_memo",
+        "sub",
+        "valid_from",
+        "valid_until",
+    )
+
+    def __init__(  # noqa: PLR0917 - of the one call that is made, in check()
+        self,
+        kind: str,
+        kid: str,
+        sub: str,
+        claims: Claims,
+        scopes: frozenset[str],
+        exp: float,
+        nbf: float | None,
+        iat: float | None,
+        auth_time: float | None,
+        leeway: float,
+    ) -> None:
+        self.kind: str = kind
+        self.kid: str = kid
+        self.sub: str = sub
+        self.claims: Claims = claims
+        self.scopes: frozenset[str] = scopes
+        self.exp: float = exp
+        self.nbf: float | None = nbf
+        self.iat: float | None = iat
+        self.auth_time: float | None = auth_time
+        starts = iat or 0
+        if nbf is not None or auth_time is not None:
+            starts = max(starts, nbf or 0, auth_time or 0)
+        self.valid_from: float = starts - leeway
+        self.valid_until: float = exp + leeway
+        self.session_memo: SessionMemo | None = None
+
+    def bind_session(self, memo: SessionMemo, *, ends_at: float) -> None:
+        """Make it a session that ends at a certain time, whatever it says itself."""
+        # In this order: another thread that sees the memo must see the end too.
+        self.valid_until = min(self.valid_until, ends_at)
+        self.session_memo = memo
+
+    def __repr__(self) -> str:
+        # Claims end up in no log.
+        return f"<VerifiedToken {self.kind} kid={self.kid!r}>"
+
+
+def check_times(verified: VerifiedToken, now: float) -> None:
+    """Check what changes with the clock.
+
+    Raises:
+        InvalidClaims: The token is not valid yet, or no longer.
+    """
+    if now < verified.valid_from:
+        starts = {
+            "nbf: not valid yet": verified.nbf,
+            "iat: in the future": verified.iat,
+            "auth_time: in the future": verified.auth_time,
+        }
+        raise InvalidClaims(max(starts, key=lambda reason: starts[reason] or 0))
+    if now >= verified.valid_until:
+        raise InvalidClaims("exp: expired", expired=True)

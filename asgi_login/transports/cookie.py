@@ -1,0 +1,278 @@
+"""Where a token travels: from the scope to the token, and from the token to a header pair."""
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, NoReturn, Protocol, Self, TypeAlias, TypedDict, Unpack, runtime_checkable
+
+from asgi_login.errors import InvalidRequest
+from asgi_login.scope import OWS, Scope, cookie, header_values
+from asgi_login.transports.csrf import parse_origins
+
+SameSite: TypeAlias = Literal["lax", "strict", "none"]
+
+# RFC 6265bis §5.6: browsers drop a cookie whose name and value together are longer.
+MAX_COOKIE_BYTES: Final = 4_096
+
+_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
+_COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")  # RFC 6265bis §4.1.1, cookie-octet
+_PREFIX = re.compile(r"__(?:host-http|host|secure|http)-", re.IGNORECASE)
+_PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]*")
+# What browsers take for trustworthy without TLS (Secure Contexts §3.1) is left out.
+_PLAIN_HTTP = re.compile(rb"http://(?!(?:[^/:]+\.)?localhost(?::|$)|127\.|\[::1\])")
+# As numbers: looking for one byte's value in bytes is three times as fast as looking for a substring.
+_SPACE = ord(" ")
+_COMMA = ord(",")
+_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Where a token travels. Write your own for another header, a query parameter of a websocket, and so on.
+
+    Attributes:
+        name: What `Auth.transport` says; unique in a manager.
+        ambient: Whether the browser attaches the token by itself, so that requests are origin-checked.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `Auth.transport` says."""
+        ...
+
+    @property
+    def ambient(self) -> bool:
+        """Whether the browser attaches the token by itself."""
+        ...
+
+    def extract(self, scope: Scope, /) -> str | bytes | None:
+        """Return the token of a request, or None if there is none.
+
+        Raises:
+            InvalidRequest: The credential is malformed: the client gets a 400.
+        """
+        ...
+
+
+class CookieTooLongError(ValueError):
+    """Browsers would drop this cookie: its name and value together are longer than 4,096 bytes."""
+
+
+class _SetOnce:
+    """Whose attributes are what they are once they are set: what is written and what is read must not drift apart."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, name):
+            raise AttributeError(f"a transport is immutable: cannot set {name}; make another one")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a transport is immutable: cannot delete {name}")
+
+
+class BearerTransport(_SetOnce):
+    """The Authorization header with the Bearer scheme (RFC 6750 §2.1).
+
+    Args:
+        name: What `Auth.transport` says.
+    """
+
+    ambient: bool = False
+
+    def __init__(self, name: str = "bearer") -> None:
+        self.name: str = _check_name(name)
+
+    def extract(self, scope: Scope, /) -> bytes | None:
+        """Return what follows `Bearer`; another scheme is not ours to judge.
+
+        Raises:
+            InvalidRequest: Authorization is sent twice, or what follows `Bearer` cannot be one token.
+        """
+        return self.read(header_values(scope, b"authorization"))
+
+    def read(self, lines: Sequence[bytes]) -> bytes | None:
+        """Do what `extract` does, given the values of the Authorization lines."""
+        if len(lines) != 1:
+            if not lines:
+                return None
+            # RFC 9110 §5.3: a singleton. Proxies pick the first line or the last, so neither can be believed.
+            raise InvalidRequest("Authorization sent twice")
+        # RFC 9110 §11.1: the scheme is case-insensitive and ends at a space; a tab ends nothing.
+        scheme, _, token = lines[0].strip(OWS).partition(b" ")
+        if scheme.lower() != b"bearer":
+            return None
+        token = token.lstrip(b" ")
+        if not token or _SPACE in token or _COMMA in token:
+            raise InvalidRequest("Bearer without a token, or with more than one")
+        return token
+
+    def __repr__(self) -> str:
+        return f"BearerTransport({self.name!r})"
+
+
+class InsecureAttributes(TypedDict, total=False):
+    """The arguments of a CookieTransport that do not need TLS."""
+
+    name: str
+    path: str
+    domain: str | None
+    httponly: bool
+    samesite: SameSite
+    max_age: int | None
+    trusted_origins: Iterable[str]
+
+
+class _Attributes(InsecureAttributes, total=False):
+    secure: bool
+    partitioned: bool
+
+
+class CookieTransport(_SetOnce):
+    """A cookie (RFC 6265bis), by default one that no other host, no script and no plain connection can touch.
+
+    Args:
+        cookie_name: With the prefix `__Host-` the browser itself enforces Secure, Path=/ and no Domain.
+        name: What `Auth.transport` says.
+        path: The path below which the browser sends it.
+        domain: The domain whose sub-domains get it too; None for this host only.
+        secure: Whether it travels over TLS only. On http://localhost not every browser keeps such a
+            cookie; for development there is `insecure_for_development`.
+        httponly: Whether scripts cannot read it.
+        samesite: "lax", "strict" or "none".
+        max_age: Seconds for which the browser keeps it, never longer than its token lives; None until it is closed.
+        partitioned: Whether each embedding site gets a jar of its own (CHIPS).
+        trusted_origins: Other origins whose pages may send requests with it, like "https://app.example.com".
+
+    Raises:
+        ValueError: A browser would drop this cookie, or an attribute is malformed.
+        TypeError: An argument is of the wrong type.
+    """
+
+    ambient: bool = True
+
+    def __init__(
+        self,
+        cookie_name: str = "__Host-access-token",
+        *,
+        name: str = "cookie",
+        path: str = "/",
+        domain: str | None = None,
+        secure: bool = True,
+        httponly: bool = True,
+        samesite: SameSite = "lax",
+        max_age: int | None = None,
+        partitioned: bool = False,
+        trusted_origins: Iterable[str] = (),
+    ) -> None:
+        self.name: str = _check_name(name)
+        trusted_origins = tuple(trusted_origins) if not isinstance(trusted_origins, str) else trusted_origins
+        self.trusted_origins: frozenset[bytes] = parse_origins(trusted_origins)
+        if not _COOKIE_NAME.fullmatch(cookie_name):
+            raise ValueError(f"{cookie_name!r} is no cookie name: use letters, digits, '-' and '_'")
+        if not _PATH.fullmatch(path):
+            raise ValueError(f"the cookie's path {path!r} must start with a slash and hold visible ASCII without ';'")
+        if domain is not None and not _DOMAIN.fullmatch(domain):
+            raise ValueError(f"the cookie's domain {domain!r} must be a plain host name, without a leading dot")
+        if samesite not in ("lax", "strict", "none"):
+            raise ValueError(f"samesite is 'lax', 'strict' or 'none', not {samesite!r}")
+        if max_age is not None and (type(max_age) is not int or max_age <= 0):
+            raise ValueError("max_age is a positive number of whole seconds, or None until the browser closes")
+        if not secure and (samesite == "none" or partitioned):
+            raise ValueError("browsers drop a cookie with samesite='none' or partitioned=True that is not secure")
+        _check_prefix(cookie_name, path=path, domain=domain, secure=secure, httponly=httponly)
+        self.cookie_name: str = cookie_name
+        self._wire_name = cookie_name.encode()
+        self._max_age = max_age
+        self._settings = _Attributes(
+            name=name,
+            path=path,
+            domain=domain,
+            secure=secure,
+            httponly=httponly,
+            samesite=samesite,
+            partitioned=partitioned,
+            trusted_origins=trusted_origins,
+        )
+        attributes = [f"Path={path}"]
+        if domain is not None:
+            attributes.append(f"Domain={domain}")
+        flags = {"Secure": secure, "HttpOnly": httponly, "Partitioned": partitioned}
+        attributes += [flag for flag, on in flags.items() if on]
+        attributes.append(f"SameSite={samesite.capitalize()}")
+        self._attributes = "; ".join(attributes)
+
+    @classmethod
+    def insecure_for_development(cls, cookie_name: str = "access-token", **same: Unpack[InsecureAttributes]) -> Self:
+        """Make a cookie that also travels over plain http, for development on this machine only; arguments as above."""
+        return cls(cookie_name, secure=False, **same)
+
+    def extract(self, scope: Scope, /) -> bytes | None:
+        """Return the cookie's value; an empty one, or two that differ, count as none."""
+        return self.read(header_values(scope, b"cookie"))
+
+    def read(self, lines: Sequence[bytes]) -> bytes | None:
+        """Do what `extract` does, given the values of the Cookie lines."""
+        return cookie(lines, self._wire_name) or None
+
+    def companion(self, name: str, *, max_age: int) -> Self:
+        """Return a cookie with the same prefix and attributes, that is called `name` behind the prefix."""
+        prefix = _PREFIX.match(self.cookie_name)
+        settings: _Attributes = {**self._settings, "max_age": max_age}
+        return type(self)(f"{prefix[0] if prefix else ''}{name}", **settings)
+
+    def is_dropped_by(self, origin: bytes) -> bool:
+        """Tell whether browsers drop this cookie at an origin: a Secure one over plain http, but on this machine."""
+        return self._settings.get("secure", True) and _PLAIN_HTTP.match(origin) is not None
+
+    def set_cookie_header(self, token: str, *, expires_in: float | None = None) -> tuple[bytes, bytes]:
+        """Return the header pair that sets the cookie.
+
+        Args:
+            token: The value.
+            expires_in: Seconds that the token still lives; the browser keeps the cookie no longer.
+
+        Raises:
+            ValueError: The value holds what a cookie cannot (RFC 6265bis §4.1.1), or name and value together
+                are longer than the 4,096 bytes that browsers keep.
+        """
+        if not _COOKIE_VALUE.fullmatch(token):
+            raise ValueError("a cookie's value is ASCII without spaces, quotes, commas, semicolons and backslashes")
+        size = len(self.cookie_name) + len(token)
+        if size > MAX_COOKIE_BYTES:
+            raise CookieTooLongError(
+                f"browsers drop a cookie of {size} bytes: put less into the token, {MAX_COOKIE_BYTES} is the limit"
+            )
+        max_age = self._max_age
+        if max_age is not None and expires_in is not None:
+            max_age = max(0, min(max_age, int(expires_in)))
+        age = "" if max_age is None else f"; Max-Age={max_age}"
+        return b"set-cookie", f"{self.cookie_name}={token}{age}; {self._attributes}".encode()
+
+    def delete_cookie_header(self) -> tuple[bytes, bytes]:
+        """Return the header pair that deletes the cookie, with the same attributes, so that browsers do."""
+        past = "Max-Age=0; Expires=Thu, 01 Jan 1970 00:00:00 GMT"
+        return b"set-cookie", f"{self.cookie_name}=; {past}; {self._attributes}".encode()
+
+    def __repr__(self) -> str:
+        return f"CookieTransport({self.cookie_name!r}, name={self.name!r}, attributes={self._attributes!r})"
+
+
+def _check_name(name: str) -> str:
+    if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError("a transport's name is a non-empty string")
+    return name
+
+
+def _check_prefix(cookie_name: str, *, path: str, domain: str | None, secure: bool, httponly: bool) -> None:
+    """RFC 6265bis §4.1.3; browsers compare the prefixes without case, and drop cookies that break their promise."""
+    prefix = cookie_name.lower()
+    if not prefix.startswith(("__host-", "__secure-", "__http-", "__host-http-")):
+        return
+    if not secure:
+        raise ValueError(
+            f"browsers drop {cookie_name!r} without secure=True: rename it, or on this machine use "
+            "CookieTransport.insecure_for_development()"
+        )
+    if prefix.startswith("__host-") and (path != "/" or domain is not None):
+        raise ValueError(f"browsers drop {cookie_name!r} with a path or domain: use the prefix __Secure- instead")
+    if prefix.startswith(("__http-", "__host-http-")) and not httponly:
+        raise ValueError(f"browsers drop {cookie_name!r} without httponly=True: rename it")

@@ -1,0 +1,42 @@
+"""The FastAPI application: the manager is the dependency, and its scopes stand in OpenAPI."""
+
+from typing import Annotated
+
+from fastapi import Depends, FastAPI, Security
+from fastapi.responses import HTMLResponse
+from pydantic import BaseModel
+
+from asgi_login import current_auth
+from asgi_login.fastapi import LoginManager
+from examples.demo.pages import protected_page
+from examples.demo.users import User
+
+
+class Me(BaseModel):
+    """Who the visitor is."""
+
+    app: str
+    user: str
+    scopes: list[str]
+    fresh: bool
+
+
+def fastapi_app(manager: LoginManager[User]) -> FastAPI:
+    """Return the application that is mounted at /fastapi."""
+    app = FastAPI(title="asgi-login demo", redoc_url=None)
+
+    @app.get("/me", summary="Who you are")
+    async def me(user: Annotated[User, Depends(manager)]) -> Me:
+        auth = current_auth()
+        return Me(app="FastAPI", user=user.name, scopes=sorted(auth.scopes), fresh=auth.fresh)
+
+    @app.get(
+        "/orders",
+        summary="A page for the scope orders:read",
+        response_class=HTMLResponse,
+        dependencies=[Security(manager, scopes=["orders:read"])],
+    )
+    async def orders() -> str:
+        return protected_page(current_auth(), title="Orders", app="FastAPI", scope="orders:read")
+
+    return app

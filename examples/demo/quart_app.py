@@ -1,0 +1,28 @@
+"""The Quart application: decorators on its views, the visitor is `current_user`."""
+
+from typing import Any
+
+from quart import Quart
+
+from asgi_login import current_auth, login_required, requires_scopes
+from asgi_login.quart import current_user
+from examples.demo.pages import protected_page
+
+quart_app = Quart(__name__, static_folder=None)
+# A refusal goes to the AuthMiddleware around the site, which answers it, and a failure to the server's log.
+quart_app.config["PROPAGATE_EXCEPTIONS"] = True
+
+
+@quart_app.get("/me")
+@login_required
+async def me() -> dict[str, Any]:
+    """Tell who the visitor is."""
+    auth = current_auth()
+    return {"app": "Quart", "user": current_user.name, "scopes": sorted(auth.scopes), "fresh": auth.fresh}
+
+
+@quart_app.get("/stock")
+@requires_scopes("stock:read")
+async def stock() -> str:
+    """Show a page to those who may read the stock list."""
+    return protected_page(current_auth(), title="Stock", app="Quart", scope="stock:read")

@@ -1,0 +1,114 @@
+"""Starts the server and says what there is to try."""
+
+import errno
+import logging
+import os
+import socket
+import sqlite3
+import sys
+from pathlib import Path
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from examples.demo.folder import load_key, open_folder
+from examples.demo.users import ACCOUNTS, Users
+
+HOST = "127.0.0.1"
+
+
+def serve(port: int, folder: Path) -> None:
+    """Serve the demo until a signal ends it."""
+    listener = _listen(port)
+    try:
+        folder = open_folder(folder)
+        key = load_key(folder)
+        users = Users(folder / "users.db")
+    except (OSError, sqlite3.Error, ValueError) as problem:
+        sys.exit(f"The folder {folder} cannot be used: {problem}")
+
+    # Not before: they import five frameworks, and whoever chose a taken port need not wait for that.
+    from examples.demo.login import make_manager  # noqa: PLC0415
+    from examples.demo.site import make_site  # noqa: PLC0415
+
+    # Of the server's lines the warnings; of asgi_login's and ours also why a request was refused.
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s  %(name)s  %(message)s", datefmt="%H:%M:%S")
+    for name in ("asgi_login", "demo"):
+        logging.getLogger(name).setLevel(logging.INFO)
+    # uvicorn says so of each websocket that gets an HTTP answer (github.com/Kludex/uvicorn/pull/3138).
+    logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.msg)
+    address = f"http://{HOST}:{listener.getsockname()[1]}"
+    site = make_site(make_manager(key, users), users)
+    Server(site, introduction(address, folder)).run(sockets=[listener])
+
+
+class Server(uvicorn.Server):
+    """A uvicorn that introduces itself as soon as it answers.
+
+    Args:
+        app: What it serves.
+        introduction: What it prints.
+
+    """
+
+    def __init__(self, app: ASGIApp, introduction: str) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                # No proxy stands before it, so nobody's X-Forwarded-For is to be believed.
+                proxy_headers=False,
+                server_header=False,
+                timeout_graceful_shutdown=3,
+            )
+        )
+        self._introduction = introduction
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to answer."""
+        await super().startup(sockets)
+        print(self._introduction, flush=True)
+
+
+def _listen(port: int) -> socket.socket:
+    try:
+        return socket.create_server((HOST, port))
+    except OSError as problem:
+        if problem.errno == errno.EADDRINUSE:
+            sys.exit(f"Port {port} is taken: choose another with make demo PORT=..., or any free one with PORT=0.")
+        sys.exit(f"Port {port} cannot be used ({os.strerror(problem.errno or 0)}): choose another with PORT=.")
+
+
+def introduction(address: str, folder: Path) -> str:
+    """Return what stands on the terminal while the demo runs."""
+    users = "\n".join(f"  {one.name}   {one.password:<18}  {' '.join(one.scopes) or 'none'}" for one in ACCOUNTS)
+    bob = ACCOUNTS[1]
+    return f"""
+asgi-login demo: five applications under one login
+
+  {address}               log in here
+  {address}/fastapi/docs  the API, with its Authorize button
+
+  User  Password            Scopes
+{users}
+
+The key and the users are kept in {folder}
+
+Four lines to try in another terminal:
+
+  Without a token: 401 and a challenge
+curl -si -w '\\n' {address}/asgi/me
+
+  Log in with a form and keep the token
+TOKEN=$(curl -s {address}/auth/token -d grant_type=password -d username={bob.name} -d password={bob.password} \
+| python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
+
+  With the token: who you are
+curl -si -w '\\n' {address}/starlette/me -H "Authorization: Bearer $TOKEN"
+
+  Without the scope: 403
+curl -si -w '\\n' {address}/fastapi/orders -H "Authorization: Bearer $TOKEN"
+
+Ctrl-C ends the demo.
+"""

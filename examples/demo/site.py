@@ -1,0 +1,63 @@
+"""The site: its own pages, the five applications mounted in it, and the one AuthMiddleware around them all."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from asgi_login import Auth, AuthMiddleware, get_auth
+from asgi_login.fastapi import LoginManager
+from examples.demo.asgi_app import asgi_app
+from examples.demo.fastapi_app import fastapi_app
+from examples.demo.litestar_app import litestar_app
+from examples.demo.login_pages import login_routes
+from examples.demo.pages import page, visitor
+from examples.demo.quart_app import quart_app
+from examples.demo.security_headers import SecurityHeaders
+from examples.demo.starlette_app import starlette_app
+from examples.demo.token_endpoint import token_route
+from examples.demo.users import User, Users
+
+
+def make_site(manager: LoginManager[User], users: Users) -> ASGIApp:
+    """Return the whole demo as one ASGI application."""
+    site = Starlette(
+        routes=[
+            Route("/", home),
+            *login_routes(manager, users),
+            token_route(manager, users),
+            Mount("/fastapi", fastapi_app(manager)),
+            Mount("/starlette", starlette_app),
+            Mount("/quart", quart_app),
+            Mount("/litestar", litestar_app),
+            Mount("/asgi", asgi_app),
+            Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
+        ]
+    )
+    return SecurityHeaders(AuthMiddleware(site, manager, skip=["/static"]))
+
+
+async def home(request: Request) -> Response:
+    """Show who the visitor is, and where to go."""
+    auth: Auth[User] = get_auth(request)
+    return HTMLResponse(
+        page(
+            "home",
+            title="One login, five applications",
+            user=auth.user,
+            note="" if auth.error is None else f"{auth.error.description}.",
+            transport=auth.transport or "none",
+            remembered="yes" if auth.claims.get("permanent") else "no",
+            until=_time_of_day(auth.expires_at) if auth.expires_at else "none",
+            **visitor(auth),
+        )
+    )
+
+
+def _time_of_day(seconds: float) -> str:
+    return f"{datetime.fromtimestamp(seconds, tz=UTC).astimezone():%H:%M:%S}"

@@ -5,11 +5,11 @@ import threading
 from contextlib import contextmanager
 
 import uvicorn
-from demo.login import make_manager
-from demo.site import make_site
-from demo.users import Users
 
 from asgi_login import Key
+from examples.demo.login import make_manager
+from examples.demo.site import make_site
+from examples.demo.users import Users
 
 PATIENCE = 20
 

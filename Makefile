@@ -55,7 +55,7 @@ LOWEST := starlette==0.46.0 fastapi==0.124.0 quart==0.20.0 litestar==2.24.0 djan
 test-lowest: $(VENV)/pyvenv.cfg  ## Run the frameworks' tests on the lowest supported releases
 	UV_PROJECT_ENVIRONMENT=.venv-lowest $(UV) sync --quiet --frozen --group test
 	$(UV) pip install --quiet --python .venv-lowest $(LOWEST)
-	.venv-lowest/bin/python -m pytest -q tests/conformance tests/test_starlette.py tests/test_fastapi.py tests/test_transports.py
+	.venv-lowest/bin/python -m pytest -q tests/conformance tests/adapters tests/transports
 
 lint: $(VENV)/pyvenv.cfg  ## Check format, style, types and the floors of the house
 	@$(SYNC) --group lint

@@ -35,7 +35,7 @@ from asgi_login import (
     safe_next,
 )
 
-VECTORS = Path(__file__).resolve().parents[2] / "shared" / "vectors"
+VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors"
 if not VECTORS.is_dir():
     pytest.skip("there are no test vectors in ../shared/vectors", allow_module_level=True)
 

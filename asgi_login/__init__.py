@@ -1,6 +1,6 @@
 """Logins for any ASGI application."""
 
-from asgi_login.auth import Auth, get_auth
+from asgi_login.auth import Auth, current_auth, get_auth
 from asgi_login.config import Sessions
 from asgi_login.errors import (
     AuthError,
@@ -11,7 +11,7 @@ from asgi_login.errors import (
     LoginNotFresh,
     NotAuthenticated,
 )
-from asgi_login.exchange import current_auth, safe_next
+from asgi_login.exchange import safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires_scopes
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware

@@ -1,10 +1,17 @@
-"""What a request knows of its user."""
+"""What a request knows of its user: Auth, and how a view gets hold of it.
 
-from collections.abc import MutableMapping
+The functions at the end are for the rooms above: they say what gates, middleware and adapters need to know of an Auth
+and an application does not.
+"""
+# pyright: reportPrivateUsage=false
+
+from collections.abc import Generator, Mapping, MutableMapping
+from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from asgi_login.config import Config
+from asgi_login.current import CURRENT, Holder, current_holder
 from asgi_login.errors import (
     AuthError,
     CrossOriginRequest,
@@ -13,7 +20,7 @@ from asgi_login.errors import (
     LoginNotFresh,
     NotAuthenticated,
 )
-from asgi_login.scope import Scope
+from asgi_login.scope import HasScope, Scope, scope_of
 from asgi_login.tokens import Claims, InvalidClaims, VerifiedToken, check_scope_names, check_times
 from asgi_login.transports import Transport
 
@@ -22,20 +29,10 @@ UserT = TypeVar("UserT")
 _NO_CLAIMS: Final[Claims] = MappingProxyType({})
 _NO_SCOPES: Final[frozenset[str]] = frozenset()
 
-
 NO_MIDDLEWARE: Final = (
     "this request did not pass through AuthMiddleware: call install() of asgi_login.starlette, fastapi or quart, add "
     "the LoginPlugin of asgi_login.litestar, or wrap another application in AuthMiddleware(app, manager)"
 )
-
-
-class HasScope(Protocol):
-    """A request, websocket or connection object of a framework."""
-
-    @property
-    def scope(self) -> Any:  # noqa: ANN401 - each framework has a type of its own for it
-        """The ASGI scope."""
-        ...
 
 
 class Auth(Generic[UserT]):
@@ -48,25 +45,26 @@ class Auth(Generic[UserT]):
     # Nothing here may lead back to the scope: each request would become a cycle for the garbage collector.
     # What the application sees are properties without setters; a __setattr__ that refuses would cost each request
     # another tenth of its time.
-    __slots__ = ("_config", "_configs", "_error", "_is_fresh", "_token", "_transport", "_user")
+    __slots__ = ("_config", "_error", "_is_fresh", "_others", "_token", "_transport", "_user")
 
     def __init__(  # noqa: PLR0917 - made for each request, by position in a tenth less of its time
         self,
-        configs: tuple[Config, ...],
-        config: Config | None = None,
+        config: Config,
         transport: Transport | None = None,
         token: VerifiedToken | None = None,
         user: UserT | None = None,
         error: AuthError | None = None,
         is_fresh: bool = True,  # noqa: FBT001, FBT002
+        others: "Mapping[str, AnyAuth] | None" = None,
     ) -> None:
-        self._configs = configs
         self._config = config
         self._transport = transport
         self._token = token
         self._user = user
         self._error = error
         self._is_fresh = is_fresh
+        # Of the first Auth of a request with several managers: the outcomes of the others, by name.
+        self._others = others
 
     @property
     def user(self) -> UserT | None:
@@ -95,13 +93,13 @@ class Auth(Generic[UserT]):
 
     @property
     def transport(self) -> str | None:
-        """The name of the transport that carried the credential, good, bad or over, or None if there was none."""
+        """The name of the transport that carried the credential, accepted or not, or None if there was none."""
         return self._transport.name if self._transport else None
 
     @property
     def manager(self) -> str | None:
         """The name of the manager whose credential it is, or None if there was none."""
-        return self._config.name if self._config else None
+        return self._config.name if self._transport else None
 
     @property
     def expires_at(self) -> float | None:
@@ -111,15 +109,9 @@ class Auth(Generic[UserT]):
     @property
     def fresh(self) -> bool:
         """Whether the user proved who they are within `Sessions(fresh_for=)`, from this client."""
-        if self._config is None or self._token is None or self._token.auth_time is None or not self._is_fresh:
+        if self._token is None or self._token.auth_time is None or not self._is_fresh:
             return False
         return self._config.clock() - self._token.auth_time <= self._config.fresh_for
-
-    def publish(self, state: MutableMapping[str, object]) -> None:
-        """Write user, scopes and itself into the state of a request."""
-        state["user"] = self._user
-        state["scopes"] = self._token.scopes if self._token else _NO_SCOPES
-        state["auth"] = self
 
     def require(self, *scopes: str, fresh: bool = False) -> None:
         """Demand a user, all of `scopes`, and if asked a fresh login; the clock is looked at again.
@@ -128,73 +120,30 @@ class Auth(Generic[UserT]):
             AuthError: The one that says what is missing.
             TypeError, ValueError: What stands in `scopes` is no scope.
         """
-        error = self.refusal(check_scope_names("require", scopes), fresh=fresh)
+        error = refusal(self, check_scope_names("require", scopes), fresh=fresh)
         try:
             if error is not None:
                 raise error
         finally:
             del error  # whose traceback holds this frame
 
-    def refusal(
-        self, scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None
-    ) -> AuthError | None:
-        """Return a new error that says what keeps this request out, or None if it may pass.
+    @contextmanager
+    def active(self) -> Generator[None]:
+        """Make this the current Auth inside a `with` block, for handlers that outlive their request.
 
-        Args:
-            scopes: All that are needed.
-            fresh: Whether a fresh login is needed.
-            manager: The name of the manager whose users may pass; None for every manager's.
+        Decorators and `current_auth()` work inside, and look at the clock again. For a Socket.IO or GraphQL handler
+        that is called after the request that brought the credential has been answered.
 
-        Raises:
-            RuntimeError: No manager of that name is in the middleware.
+        Example:
+            >>> auth = get_auth(environ["asgi.scope"])
+            >>> with auth.active():
+            ...     await handler(message)
         """
-        config = self.config(manager)
-        if self._error is not None:
-            return self._error.again()
-        token = self._token
-        if token is None or self._config is not config:
-            return config.fill_in(NotAuthenticated("no credential"))
+        token = CURRENT.set(Holder(self))
         try:
-            check_times(token, config.clock())
-        except InvalidClaims as problem:
-            return config.fill_in(InvalidToken(str(problem), expired=problem.expired))
-        if not token.scopes.issuperset(scopes):
-            return config.fill_in(InsufficientScope("scope missing", required=scopes))
-        if fresh and not self.fresh:
-            return config.fill_in(LoginNotFresh("the login is not fresh"))
-        return None
-
-    def config(self, manager: str | None = None) -> Config:
-        """Return the settings that answer for this request: those of `manager`, else of whose credential it carries.
-
-        Raises:
-            RuntimeError: No manager of that name is in the middleware.
-        """
-        if manager is None:
-            return self._config or self._configs[0]
-        for config in self._configs:
-            if config.name == manager:
-                return config
-        names = ", ".join(config.name for config in self._configs)
-        raise RuntimeError(f"no manager named {manager!r} is in this AuthMiddleware, only {names}")
-
-    def token_of(self, config: Config) -> VerifiedToken | None:
-        """Return the verified token of the request if it is that manager's, else None."""
-        return self._token if self._config is not None and self._config.loader is config.loader else None
-
-    def knows(self, config: Config) -> bool:
-        """Tell whether that manager had its say about this request."""
-        return any(known.loader is config.loader for known in self._configs)
-
-    # Methods: until Python 3.12 a property costs a call through C, and these are asked of every request.
-
-    def came_in_a_cookie(self) -> bool:
-        """Tell whether the credential, good or bad, came in a cookie, so that the response varies with it."""
-        return self._transport is not None and self._transport.ambient
-
-    def cross_origin_error(self) -> CrossOriginRequest | None:
-        """Return why the request is not even shown to the application: another site has sent it."""
-        return self._error if self._error is not None and isinstance(self._error, CrossOriginRequest) else None
+            yield
+        finally:
+            CURRENT.reset(token)
 
     def __repr__(self) -> str:
         # Neither the user nor the claims: reprs end up in logs.
@@ -205,26 +154,123 @@ class Auth(Generic[UserT]):
 AnyAuth: TypeAlias = Auth[Any]
 
 
-def get_auth(scope_or_connection: Scope | HasScope) -> AnyAuth:
-    """Return the Auth of a request, from its ASGI scope or from any object that has one as `.scope`.
+def current_auth(*, manager: str | None = None) -> AnyAuth:
+    """Return the Auth of the request being handled, from the ContextVar.
+
+    Args:
+        manager: The name of the manager whose Auth is meant; None for the first that has an identity.
 
     Raises:
-        RuntimeError: The scope did not pass through AuthMiddleware.
+        RuntimeError: Outside a request that AuthMiddleware handles, and after it.
+    """
+    return auth_of_manager(current_holder().auth, manager)
+
+
+def get_auth(scope_or_connection: Scope | HasScope, *, manager: str | None = None) -> AnyAuth:
+    """Return the Auth of a request, from its ASGI scope or from any object that has one as `.scope`.
+
+    Args:
+        scope_or_connection: The scope, the request or the websocket.
+        manager: The name of the manager whose Auth is meant; None for the first that has an identity.
+
+    Raises:
+        RuntimeError: The scope did not pass through AuthMiddleware, or no manager of that name is in it.
     """
     state: dict[str, object] = scope_of(scope_or_connection).get("state") or {}
     auth = state.get("auth")
     if not isinstance(auth, Auth):
         raise RuntimeError(NO_MIDDLEWARE)  # noqa: TRY004
-    return auth  # pyright: ignore[reportUnknownVariableType] - of whatever user
+    return auth_of_manager(auth, manager)  # pyright: ignore[reportUnknownArgumentType] - of whatever user
 
 
-def scope_of(scope_or_connection: Scope | HasScope) -> Scope:
-    """Return the ASGI scope itself, or that of a framework's object.
+def auth_of_manager(auth: AnyAuth, manager: str | None) -> AnyAuth:
+    """Return what the request is to the manager of that name; None means the Auth itself.
 
     Raises:
-        TypeError: It is neither.
+        RuntimeError: No manager of that name is in the middleware.
     """
-    scope: object = getattr(scope_or_connection, "scope", scope_or_connection)
-    if not isinstance(scope, MutableMapping):
-        raise TypeError(f"pass the request, the websocket or its ASGI scope, not {type(scope_or_connection).__name__}")
-    return cast("Scope", scope)
+    if manager is None or manager == auth._config.name:
+        return auth
+    others: Mapping[str, AnyAuth] = auth._others or {}
+    if manager in others:
+        return others[manager]
+    names = ", ".join([auth._config.name, *others])
+    raise RuntimeError(f"no manager named {manager!r} is in this AuthMiddleware, only {names}")
+
+
+def refusal(
+    auth: AnyAuth, scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None
+) -> AuthError | None:
+    """Return a new error that says what keeps a request out, or None if it may pass; the clock is looked at again.
+
+    Args:
+        auth: Of the request.
+        scopes: All that are needed.
+        fresh: Whether a fresh login is needed.
+        manager: The name of the manager whose users may pass; None for every manager's.
+
+    Raises:
+        RuntimeError: No manager of that name is in the middleware.
+    """
+    auth = auth_of_manager(auth, manager)
+    if auth._error is not None:
+        return auth._error.again()
+    config, token = auth._config, auth._token
+    if token is None:
+        return config.complete(NotAuthenticated("no credential"))
+    try:
+        check_times(token, config.clock())
+    except InvalidClaims as problem:
+        return config.complete(InvalidToken(str(problem), expired=problem.expired))
+    if not token.scopes.issuperset(scopes):
+        return config.complete(InsufficientScope("scope missing", required=scopes))
+    if fresh and not auth.fresh:
+        return config.complete(LoginNotFresh("the login is not fresh"))
+    return None
+
+
+def with_others(auth: AnyAuth, others: Mapping[str, AnyAuth]) -> AnyAuth:
+    """Return an Auth that also leads to the outcomes of the request's other managers, by name."""
+    return Auth(auth._config, auth._transport, auth._token, auth._user, auth._error, auth._is_fresh, others)
+
+
+def settings_of(auth: AnyAuth, manager: str | None = None) -> Config:
+    """Return the settings that answer for a request: those of `manager`, else of the one that the Auth is of."""
+    return auth_of_manager(auth, manager)._config
+
+
+def auth_of_config(auth: AnyAuth, config: Config) -> AnyAuth | None:
+    """Return what the request is to the manager with these settings, or None if its middleware does not know it.
+
+    Compared by identity: two managers may have the same name in two middlewares of one application.
+    """
+    if auth._config.loader is config.loader:
+        return auth
+    for other in (auth._others or {}).values():
+        if other._config.loader is config.loader:
+            return other
+    return None
+
+
+def token_of(auth: AnyAuth) -> VerifiedToken | None:
+    """Return the verified token of a request, or None."""
+    return auth._token
+
+
+def write_to_state(auth: AnyAuth, state: MutableMapping[str, object]) -> None:
+    """Write user, scopes and the Auth itself into the state of a request."""
+    state["user"] = auth._user
+    state["scopes"] = auth._token.scopes if auth._token else _NO_SCOPES
+    state["auth"] = auth
+
+
+def cross_origin_error(auth: AnyAuth) -> CrossOriginRequest | None:
+    """Return why a request is not even shown to the application: another site has sent it."""
+    return auth._error if auth._error is not None and isinstance(auth._error, CrossOriginRequest) else None
+
+
+def came_in_a_cookie(auth: AnyAuth) -> bool:
+    """Tell whether a credential, accepted or not, came in a cookie, so that the response varies with it."""
+    if auth._transport is not None and auth._transport.ambient:
+        return True
+    return auth._others is not None and any(came_in_a_cookie(other) for other in auth._others.values())

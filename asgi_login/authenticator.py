@@ -1,243 +1,191 @@
-"""One request, from scope to Auth: every check, once, in the one order that is safe.
+"""One request and one manager, from scope to Auth: every check, once, in the one order that is safe.
 
-1. The transports, those for headers before those for cookies.
+1. The transports: headers before cookies; the first that finds a token.
 2. The token: its shape, its signature, its claims.
 3. The origin, where the browser attached the token by itself.
-4. The session: its lifetime, its client; or what remembers it.
+4. The session: its lifetime and its client; or the remember token that restores it.
 5. The user loader.
 6. The session's stamp, and its renewal.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
 from asgi_login.auth import Auth
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
-from asgi_login.scope import NO_COOKIES, Cookies, CredentialLines, Scope, credential_lines, has_too_many_lines
+from asgi_login.scope import (
+    NO_COOKIES,
+    Cookies,
+    CredentialLines,
+    Scope,
+    credential_lines,
+    has_too_many_lines,
+    request_line,
+)
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken
 from asgi_login.transports import BearerTransport, CookieTransport, Transport, check_origin
 
 UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """Who sent a request, and what to write back to the browser: a session that was renewed or has ended."""
+Credential: TypeAlias = tuple[Transport, bytes | AuthError]
+"""Where a token was found, and the token, or what is wrong with how it was sent."""
+_Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None]
 
-
-class _ClientChanged:
-    """What is found where a session is over because its client is another one: nobody, and no mistake."""
-
-
-_CLIENT_CHANGED: Final = _ClientChanged()
-# A credential: its transport, what it says or what is wrong with it, and whether its client is the one that logged in.
-_Credential: TypeAlias = tuple[Transport, VerifiedToken | AuthError | _ClientChanged, bool]
-_Readers: TypeAlias = tuple[tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None], ...]
-
+_NO_LINES: Final[CredentialLines] = ([], [])
 _log = logging.getLogger("asgi_login")
 
 
 class Authenticator(Generic[UserT]):
-    """Finds out who sent a request.
+    """Finds out who sent a request, as far as one manager can tell.
 
     Args:
-        configs: The managers, in the order in which they are asked.
+        config: The settings of the manager.
 
     Attributes:
-        anonymous: The outcome of a request without a credential.
+        anonymous: The Auth of a request without a credential.
+        reads_lines_only: Whether the Authorization and Cookie lines are all that the transports look at.
     """
 
-    __slots__ = ("_configs", "_looks_at_lines_only", "_sources", "anonymous")
+    __slots__ = ("_cookies", "_headers", "anonymous", "config", "reads_lines_only")
 
-    def __init__(self, configs: Sequence[Config]) -> None:
-        self._configs = tuple(configs)
-        self.anonymous: Auth[UserT] = Auth(self._configs)
+    def __init__(self, config: Config) -> None:
+        self.config: Config = config
+        self.anonymous: Auth[UserT] = Auth(config)
         # What the client put into a header on purpose comes before what the browser attached by itself.
-        rounds: tuple[list[_HeaderSource | _CookieSource], ...] = (
-            [source for source in map(_HeaderSource, configs) if source.transports],
-            [source for source in map(_CookieSource, configs) if source.transports],
-        )
-        for sources in rounds:
-            if sources:
-                sources[-1].ends_round = True
-        self._sources = (*rounds[0], *rounds[1])
-        self._looks_at_lines_only = all(source.looks_at_lines_only for source in self._sources)
+        self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
+        ambient = [one for one in config.transports if one.ambient]
+        if config.remember_cookie is not None and config.tokens.keys.signing_key.can_sign:
+            ambient.append(config.remember_cookie)
+        self._cookies = _readers(CookieTransport, ambient)
+        self.reads_lines_only: bool = all(read for _, read in (*self._headers, *self._cookies))
 
-    def credentials(self, scope: Scope) -> CredentialLines | None:
-        """Return what `authenticate` needs, or None if nothing has to be awaited to see that a request is anonymous."""
-        lines = credential_lines(scope)
-        if lines is None and not self._looks_at_lines_only and not has_too_many_lines(scope):
-            return [], []
-        return lines
+    def find(self, scope: Scope) -> Credential | None:
+        """Return the credential of a request, or None if it is anonymous: step 1."""
+        lines = lines_of(scope, reads_lines_only=self.reads_lines_only)
+        if lines is None:
+            return None
+        return self.find_in_headers(scope, lines) or self.find_in_cookies(scope, lines)
 
-    async def authenticate(self, scope: Scope, lines: CredentialLines) -> Outcome[UserT]:
-        """Return who sent this request: an identity, anonymous, or refused with the reason.
+    def find_in_headers(self, scope: Scope, lines: CredentialLines) -> Credential | None:
+        """Return the token that the client put into a header, or None."""
+        return _first_token(self._headers, scope, lines[0])
 
-        Of several managers the first that accepts a credential wins, otherwise the first error is kept. A
-        credential that is bad is never passed over for a cookie: the client said who it wants to be.
+    def find_in_cookies(self, scope: Scope, lines: CredentialLines) -> Credential | None:
+        """Return the token that the browser attached by itself, or None; the remember token comes last."""
+        return _first_token(self._cookies, scope, lines[1])
+
+    async def authenticate(self, scope: Scope, credential: Credential) -> Outcome[UserT]:
+        """Return who sent a request with this credential: an identity, or refused with the reason; steps 2 to 6.
 
         Raises:
-            Exception: Whatever the application's user loader or a transport of its own raises.
+            Exception: Whatever the application's user loader raises, but for an AuthError.
             RuntimeError: No user loader is registered.
         """
-        written: Cookies = NO_COOKIES
-        refused: Auth[UserT] | None = None
-        for source in self._sources:
-            found = source.find(scope, lines)
-            if found is not None:
-                transport, token, same_client = found
-                user: UserT | None = None
-                if isinstance(token, VerifiedToken):
-                    loader = source.config.loader
-                    user = await loader.call(token.sub, scope, token.claims)
-                    if user.__class__ is not loader.user_class:
-                        user = await loader.finish(user)
-                    if user is not None and token.kind == ACCESS:
-                        # It has no session, so that there is nothing more to look at, and nothing to write.
-                        return Auth(self._configs, source.config, transport, token, user), written
-                auth, cookies = self._conclude(source.config, scope, transport, token, user, same_client=same_client)
-                if cookies:
-                    written = {**written, **cookies}
-                if auth.user is not None or auth.cross_origin_error() is not None:
-                    return auth, written
-                refused = refused or auth
-            if refused is not None and source.ends_round:
-                return refused, written
-        return self.anonymous, NO_COOKIES
-
-    def _conclude(
-        self,
-        config: Config,
-        scope: Scope,
-        transport: Transport,
-        token: VerifiedToken | AuthError | _ClientChanged,
-        user: UserT | None,
-        *,
-        same_client: bool,
-    ) -> Outcome[UserT]:
-        """Return what becomes of a refused credential, of a user who is gone, and of a session."""
-        if isinstance(token, _ClientChanged):
-            _log.info("session from %s ended by %s: another client", transport.name, config.name)
-            return Auth(self._configs, config, transport), sessions.log_out(config)
-        if isinstance(token, AuthError):
-            return self._refused(config, transport, token), NO_COOKIES
-        if user is None:
-            auth = self._refused(config, transport, InvalidToken("no such user"))
-        elif not sessions.has_same_stamp(config, token, user):
-            auth = self._refused(config, transport, InvalidToken("the user's stamp has changed"))
-        else:
-            if token.kind == REMEMBER:
-                token, cookies = sessions.restore_session(config, scope, token, user)
-            else:
-                token, cookies = sessions.renew_session(config, scope, token, user, same_client=same_client)
-            is_fresh = same_client and token.claims.get("fresh") is True
-            return Auth(self._configs, config, transport, token, user, None, is_fresh), cookies
-        # A session that has ended for good is also deleted in the browser.
-        return auth, NO_COOKIES if token.kind == ACCESS else sessions.log_out(config)
-
-    def _refused(self, config: Config, transport: Transport, error: AuthError) -> Auth[UserT]:
-        """Keep the reason, and log it."""
-        _log.info("%s from %s refused by %s: %s", type(error).__name__, transport.name, config.name, error.reason)
-        return Auth(self._configs, config, transport, error=config.fill_in(error))
-
-
-class _Source:
-    """What one manager looks at in one of the two rounds."""
-
-    __slots__ = ("config", "ends_round", "looks_at_lines_only", "transports")
-
-    def __init__(self, config: Config, transports: _Readers) -> None:
-        self.config: Config = config
-        self.ends_round: bool = False
-        self.transports: _Readers = transports
-        self.looks_at_lines_only: bool = all(read for _, read in transports)
-
-
-class _HeaderSource(_Source):
-    """What is looked at first: the tokens that the client sends on purpose."""
-
-    __slots__ = ()
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config, _readers(config, BearerTransport, ambient=False))
-
-    def find(self, scope: Scope, lines: CredentialLines) -> _Credential | None:
-        """Return a credential, or None if there is none: steps 1 and 2."""
-        if not lines[0] and self.looks_at_lines_only:
-            return None
-        for transport, read in self.transports:
-            try:
-                token = transport.extract(scope) if read is None else read(lines[0])
-                if token:
-                    token = token if isinstance(token, bytes) else _to_bytes(token)
-                    return transport, self.config.tokens.verify(token), True
-            except AuthError as error:
-                return transport, error.again(), True
-        return None
-
-
-class _CookieSource(_Source):
-    """What is looked at last: the tokens that the browser attaches to requests of every site's."""
-
-    __slots__ = ()
-
-    def __init__(self, config: Config) -> None:
-        super().__init__(config, _readers(config, CookieTransport, ambient=True))
-
-    def find(self, scope: Scope, lines: CredentialLines) -> _Credential | None:
-        """Return a credential, or None if there is none: steps 1 to 4."""
-        if not lines[1] and self.looks_at_lines_only:
-            return None
-        config, transport = self.config, self.transports[0][0]
+        config, (transport, found) = self.config, credential
+        if isinstance(found, AuthError):
+            return self._refused(scope, transport, found), NO_COOKIES
+        same_client = True
         try:
-            token: str | bytes | None = None
-            for transport, read in self.transports:
-                token = transport.extract(scope) if read is None else read(lines[1])
-                if token:
-                    break
-            verified = _session(config, scope, transport, _to_bytes(token) if token else None)
-            if verified is None:
-                return None
-            if verified.kind == REMEMBER and config.session_cookie is not None:
-                # It goes with the cookie that is written, whatever else was looked at.
-                transport = config.session_cookie
-            # Before the loader runs: a forged request must not even reach the database.
-            problem = check_origin(scope, _trusted_origins(transport))
-            if problem is not None:
-                raise CrossOriginRequest(problem)
+            if not transport.ambient:
+                token = config.tokens.verify(found)
+            else:
+                token = self._read_cookie(scope, transport, found)
+                if token.kind == REMEMBER:
+                    # The session cookie is the one that will be written, whichever was looked at.
+                    transport = config.session_cookie or transport
+                # Before the loader runs: a forged request must not even reach the database.
+                problem = check_origin(scope, _trusted_origins(transport))
+                if problem is not None:
+                    raise CrossOriginRequest(problem)
+                same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
+                if not same_client and sessions.ends_with_client(config, token):
+                    return self._client_changed(scope, transport)
+            loader = config.loader
+            user: UserT | None = await loader.call(token.sub, scope, token.claims)
+            if user.__class__ is not loader.user_class:
+                user = await loader.finish(user)
         except AuthError as error:
-            return transport, error.again(), True
-        same_client = verified.kind != SESSION or sessions.is_same_client(config, scope, verified)
-        if not same_client and sessions.ends_with_client(config, verified):
-            return transport, _CLIENT_CHANGED, False
-        return transport, verified, same_client
+            return self._refused(scope, transport, error.again()), NO_COOKIES
+        if token.kind == ACCESS:
+            if user is None:
+                return self._refused(scope, transport, InvalidToken("no such user")), NO_COOKIES
+            return Auth(config, transport, token, user), NO_COOKIES
+        return self._session_outcome(scope, transport, token, user, same_client=same_client)
+
+    def _read_cookie(self, scope: Scope, transport: Transport, token: bytes) -> VerifiedToken:
+        """Return what a token in a cookie says; where the session has expired, what the remember token says."""
+        config = self.config
+        if transport is config.remember_cookie:
+            return config.tokens.verify(token, sessions.REMEMBER_ONLY)
+        if not isinstance(transport, CookieTransport):
+            return config.tokens.verify(token)
+        try:
+            return sessions.read_session(config, token)
+        except InvalidToken as error:
+            remembered = sessions.find_remembered(config, scope) if error.expired else None
+            if remembered is None:
+                raise
+            return remembered
+
+    def _session_outcome(
+        self, scope: Scope, transport: Transport, token: VerifiedToken, user: UserT | None, *, same_client: bool
+    ) -> Outcome[UserT]:
+        """Return what becomes of a session or a remembered login: it goes on, is renewed, is restored or ends."""
+        config = self.config
+        if user is None:
+            return self._refused(scope, transport, InvalidToken("no such user")), sessions.log_out(config)
+        if not sessions.has_same_stamp(config, token, user):
+            gone = InvalidToken("the user's stamp has changed")
+            return self._refused(scope, transport, gone), sessions.log_out(config)
+        if token.kind == REMEMBER:
+            token, cookies = sessions.restore_session(config, scope, token, user)
+        else:
+            token, cookies = sessions.renew_session(config, scope, token, user, same_client=same_client)
+        is_fresh = same_client and token.claims.get("fresh") is True
+        return Auth(config, transport, token, user, None, is_fresh), cookies
+
+    def _client_changed(self, scope: Scope, transport: Transport) -> Outcome[UserT]:
+        """End a session whose client is another one: the request goes on without a user."""
+        name = self.config.name
+        _log.info("%s: session from %s ended by %s: another client", request_line(scope), transport.name, name)
+        return Auth(self.config, transport), sessions.log_out(self.config)
+
+    def _refused(self, scope: Scope, transport: Transport, error: AuthError) -> Auth[UserT]:
+        """Keep the reason, and log it."""
+        where = (request_line(scope), type(error).__name__, transport.name, self.config.name)
+        _log.info("%s: %s from %s refused by %s: %s", *where, error.reason)
+        return Auth(self.config, transport, error=self.config.complete(error))
 
 
-def _readers(config: Config, ours: type[BearerTransport | CookieTransport], *, ambient: bool) -> _Readers:
-    """Return the transports with what reads a token out of lines that were read already.
+def lines_of(scope: Scope, *, reads_lines_only: bool) -> CredentialLines | None:
+    """Return the lines that transports look at, or None if it takes no look at them to see that nobody is there."""
+    lines = credential_lines(scope)
+    if lines is None and not reads_lines_only and not has_too_many_lines(scope):
+        return _NO_LINES
+    return lines
+
+
+def _readers(ours: type[BearerTransport | CookieTransport], transports: Iterable[Transport]) -> tuple[_Reader, ...]:
+    """Return transports with what reads a token out of lines that were read already.
 
     A class derived from ours may look elsewhere: it is given the whole scope, like any other.
     """
-    return tuple(
-        (one, one.read if isinstance(one, ours) and type(one) is ours else None)
-        for one in config.transports
-        if one.ambient is ambient
-    )
+    return tuple((one, one.read if isinstance(one, ours) and type(one) is ours else None) for one in transports)
 
 
-def _session(config: Config, scope: Scope, transport: Transport, token: bytes | None) -> VerifiedToken | None:
-    """Verify what came in a cookie; where that is gone or expired, what remembers the login."""
-    if not token:
-        return sessions.find_remembered(config, scope)
-    if not isinstance(transport, CookieTransport):
-        return config.tokens.verify(token)
-    try:
-        return sessions.read_session(config, token)
-    except InvalidToken as error:
-        restored = sessions.find_remembered(config, scope) if error.expired else None
-        if restored is None:
-            raise
-        return restored
+def _first_token(readers: tuple[_Reader, ...], scope: Scope, lines: Sequence[bytes]) -> Credential | None:
+    for transport, read in readers:
+        try:
+            token = transport.extract(scope) if read is None else read(lines)
+            if token:
+                return transport, token if isinstance(token, bytes) else _to_bytes(token)
+        except AuthError as error:
+            return transport, error.again()
+    return None
 
 
 def _trusted_origins(transport: Transport) -> frozenset[bytes]:
@@ -246,9 +194,7 @@ def _trusted_origins(transport: Transport) -> frozenset[bytes]:
     return cast("frozenset[bytes]", origins or frozenset())
 
 
-def _to_bytes(token: str | bytes) -> bytes:
-    if isinstance(token, bytes):
-        return token
+def _to_bytes(token: str) -> bytes:
     if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"a transport's extract() returns a str, bytes or None, not {type(token).__name__}")
     try:

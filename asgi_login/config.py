@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, Literal, Protocol
+from typing import Any, Literal, Protocol
 from urllib.parse import urlsplit
 
 from asgi_login.errors import (
@@ -17,7 +17,7 @@ from asgi_login.errors import (
 )
 from asgi_login.loader import UserLoader
 from asgi_login.tokens import TokenCodec, check_scope_names
-from asgi_login.transports import CookieTransport, Transport
+from asgi_login.transports import CookieTransport, Transport, check_transports
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
@@ -99,13 +99,13 @@ class Config:
         positive_timedelta("default_expiry", self.default_expiry)
         check_scope_names("scopes", self.scopes)
         check_login_url("redirect_to", self.redirect_to)
-        _check_transports(self.transports)
+        check_transports(self.transports)
         check_exception("not_authenticated_exception", self.not_authenticated_exception)
         check_exception("out_of_scope_exception", self.out_of_scope_exception)
         self._check_verify_only()
 
     def _check_verify_only(self) -> None:
-        if self.tokens.keys.signing.can_sign:
+        if self.tokens.keys.signing_key.can_sign:
             return
         rules = self.tokens.rules
         if rules.audience is None and not rules.any_audience:
@@ -129,8 +129,8 @@ class Config:
         """Seconds for which a proof of identity counts as fresh."""
         return (self.sessions or Sessions()).fresh_for.total_seconds()
 
-    def fill_in(self, error: AuthError) -> AuthError:
-        """Tell an error its realm, and where a browser goes from here; returns the same error."""
+    def complete(self, error: AuthError) -> AuthError:
+        """Add what an error takes from the settings, its realm and where a browser logs in, and return it."""
         error.realm = self.realm
         if isinstance(error, LoginNotFresh):
             url = self.sessions.reauthenticate_at if self.sessions else None
@@ -186,29 +186,6 @@ def _check_type(argument: str, value: object, *kinds: type) -> None:
     if not isinstance(value, kinds):
         names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
         raise TypeError(f"{argument} must be {names}, not {type(value).__name__}")
-
-
-_TRANSPORT_MEMBERS: Final = ("name", "ambient", "extract")
-
-
-def _check_transports(transports: tuple[Transport, ...]) -> None:
-    if not transports:
-        raise ValueError("at least one transport is needed, say BearerTransport()")
-    for transport in transports:
-        if isinstance(transport, type) or not all(hasattr(transport, member) for member in _TRANSPORT_MEMBERS):
-            raise TypeError(f"{transport!r} is no transport: it needs name, ambient and extract(scope)")
-        if type(transport.ambient) is not bool:
-            raise TypeError(f"the transport {transport.name!r} must say ambient = True or False")
-        if not isinstance(getattr(transport, "trusted_origins", frozenset[bytes]()), (set, frozenset)):
-            raise TypeError(f"the transport {transport.name!r} must have a set of bytes as trusted_origins")
-    names = [transport.name for transport in transports]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two transports have the same name ({', '.join(names)}): pass name= to one of them")
-    cookies = [transport.cookie_name for transport in transports if isinstance(transport, CookieTransport)]
-    if len(set(cookies)) < len(cookies):
-        raise ValueError(
-            f"two transports have the same cookie ({', '.join(cookies)}): pass cookie_name= to one of them"
-        )
 
 
 class HasConfig(Protocol):

@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from asgi_login.auth import get_auth
+from asgi_login.auth import get_auth, refusal, settings_of
 from asgi_login.config import Config
+from asgi_login.current import current_holder
 from asgi_login.errors import (
     AuthError,
     InsufficientScope,
@@ -14,7 +15,7 @@ from asgi_login.errors import (
     NotAuthenticated,
     new_exception,
 )
-from asgi_login.exchange import answer, current_record
+from asgi_login.exchange import answer
 from asgi_login.loader import is_async_callable
 from asgi_login.scope import ASGIApp, Receive, Scope, Send, header, path_prefixes, under
 from asgi_login.tokens import check_scope_names
@@ -126,7 +127,7 @@ class Gate:
             # Passing it on would open views that answer OPTIONS: browsers send no credential with it.
             await _answer_preflight(send)
             return
-        error = get_auth(scope).refusal(self._scopes, fresh=self._fresh, manager=self._manager)
+        error = refusal(get_auth(scope), self._scopes, fresh=self._fresh, manager=self._manager)
         if error is None:
             await self.app(scope, receive, send)
         else:
@@ -159,19 +160,19 @@ def application_exception(config: Config, error: AuthError) -> Exception:
     return error if own is None else new_exception(own)
 
 
-def check(scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None) -> None:
+def check_current(scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None) -> None:
     """Raise what keeps the request being handled out of a view, if anything does, and leave a mark of it.
 
     Raises:
         Exception: An AuthError, or the exception that the application has in its place.
         RuntimeError: No request is being handled here.
     """
-    record = current_record()
-    error = record.auth.refusal(scopes, fresh=fresh, manager=manager)
+    holder = current_holder()
+    error = refusal(holder.auth, scopes, fresh=fresh, manager=manager)
     if error is None:
         return
     try:
-        record.refuse(application_exception(record.auth.config(manager), error))
+        holder.refuse(application_exception(settings_of(holder.auth, manager), error))
     finally:
         del error  # whose traceback holds this frame
 
@@ -194,14 +195,14 @@ def _decorator(
 
             @wraps(function)
             async def async_gate(*args: object, **kwargs: object) -> object:
-                check(scopes, fresh=fresh, manager=manager)
+                check_current(scopes, fresh=fresh, manager=manager)
                 return await function(*args, **kwargs)
 
             return async_gate
 
         @wraps(function)
         def gate(*args: object, **kwargs: object) -> object:
-            check(scopes, fresh=fresh, manager=manager)
+            check_current(scopes, fresh=fresh, manager=manager)
             return function(*args, **kwargs)
 
         return gate

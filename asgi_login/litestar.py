@@ -10,8 +10,8 @@ from typing import Any, cast
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
-from asgi_login.exchange import current_record, http_answer
-from asgi_login.gates import check
+from asgi_login.exchange import http_answer, mark_refusal
+from asgi_login.gates import check_current
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.openapi import REFUSALS, security_schemes
 from asgi_login.scope import ASGIApp, Receive, Scope, Send, path_prefixes
@@ -120,7 +120,7 @@ class Guard:
 
     async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler, /) -> None:
         """Let a connection pass, or raise."""
-        check(self.scopes, fresh=self._fresh, manager=self.manager)
+        check_current(self.scopes, fresh=self._fresh, manager=self.manager)
 
 
 def guard(*scopes: str, fresh: bool = False, manager: str | None = None) -> Guard:
@@ -171,7 +171,7 @@ def _answer_auth_error(request: Request[Any, Any, Any], error: AuthError) -> Res
 async def _mark_for_websockets(problem: Exception, scope: Any) -> None:  # noqa: ANN401 - Litestar's scope
     """Leave the end of a websocket to the middleware: Litestar asks no handler and closes with 4500."""
     if scope["type"] == "websocket" and isinstance(problem, AuthError):
-        current_record().refusal = problem
+        mark_refusal(problem)
 
 
 def _scheme(scheme: dict[str, Any]) -> SecurityScheme:

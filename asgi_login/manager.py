@@ -6,12 +6,12 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
-from asgi_login.auth import HasScope
+from asgi_login.auth import auth_of_manager, refusal, token_of
 from asgi_login.config import Config, Sessions, positive_timedelta
 from asgi_login.errors import ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
-from asgi_login.scope import Scope
+from asgi_login.scope import HasScope, Scope
 from asgi_login.sessions import confirm_session, log_in, log_out, session_cookie
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, Transport, put_cookie
@@ -269,13 +269,11 @@ class LoginManager(Generic[UserT]):
             raise RuntimeError(
                 "this request has logged somebody in or out already: there is no session left to confirm"
             )
-        token = record.auth.token_of(self._config)
-        cookies = confirm_session(self._config, scope, token, record.auth.user)
+        auth = auth_of_manager(record.auth, self.name)
+        cookies = confirm_session(self._config, scope, token_of(auth), auth.user)
         if cookies is None:
-            record.refuse(
-                (record.auth.refusal(manager=self.name) if record.auth.manager == self.name else None)
-                or self._config.fill_in(NotAuthenticated("no session to confirm"))
-            )
+            nothing = self._config.complete(NotAuthenticated("no session to confirm"))
+            record.refuse((refusal(auth) if auth.manager else None) or nothing)
         record.cookies = {**record.cookies, **cookies}
 
     @property

@@ -4,9 +4,12 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from asgi_login.auth import cross_origin_error, write_to_state
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
-from asgi_login.exchange import CURRENT_RECORD, HTTPRecord, WebSocketRecord, answer
+from asgi_login.current import CURRENT
+from asgi_login.exchange import HTTPRecord, WebSocketRecord, answer
+from asgi_login.identities import Identities
 from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
 
 
@@ -50,7 +53,7 @@ class AuthMiddleware:
         configs = [_resolved(one.config, resolve_route) for one in managers]
         _check_distinct(configs)
         self.app = app
-        self._authenticator = Authenticator[Any](configs)
+        self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else Identities(configs)
         self._skip = path_prefixes("skip", skip)
         self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
@@ -64,24 +67,24 @@ class AuthMiddleware:
             await self.app(scope, receive, send)
             return
         skipped = self._skip and under(scope, self._skip)
-        lines = None if skipped else self._authenticator.credentials(scope)
-        if lines is None:
+        credential = None if skipped else self._authenticator.find(scope)
+        if credential is None:
             auth, renewed = self._authenticator.anonymous, NO_COOKIES
         else:
-            auth, renewed = await self._authenticator.authenticate(scope, lines)
+            auth, renewed = await self._authenticator.authenticate(scope, credential)
         if kind == "http":
             record: HTTPRecord | WebSocketRecord = HTTPRecord(auth, renewed, scope, send)
         else:
             record = WebSocketRecord(auth, renewed, scope, send, receive, deny=self._deny_websocket)
             receive = record.receive
-        auth.publish(self._state_of(scope))
+        write_to_state(auth, self._state_of(scope))
         outer = scope.get("asgi_login")
         scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
-        token = CURRENT_RECORD.set(record)
+        token = CURRENT.set(record)
         try:
-            cross_origin = auth.cross_origin_error()
+            cross_origin = cross_origin_error(auth)
             if cross_origin is not None:
                 await answer(cross_origin, scope, record.send)
             else:
@@ -90,7 +93,7 @@ class AuthMiddleware:
             await record.handle_exception(problem)
         finally:
             record.close()
-            CURRENT_RECORD.reset(token)
+            CURRENT.reset(token)
             # The record leads back to the scope: each request would become a cycle for the garbage collector.
             scope["asgi_login"] = outer
 

@@ -6,9 +6,10 @@ Tested with Quart 0.20 and later.
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from asgi_login.auth import current_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
-from asgi_login.exchange import current_auth, current_record, http_answer
+from asgi_login.exchange import http_answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
 
 try:
@@ -56,7 +57,7 @@ async def _answer_auth_error(error: AuthError) -> Response:
     """Answer an AuthError that left a view."""
     if has_websocket_context():
         # Quart ends a websocket with close 1000 whatever this returns; the middleware knows the right end.
-        current_record().refusal = error
+        mark_refusal(error)
         scope: Any = websocket.scope
     else:
         scope = request.scope

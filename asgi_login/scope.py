@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, Protocol, TypeAlias, cast
 
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
@@ -31,6 +31,27 @@ MAX_COOKIE_PAIRS = 3_000
 OWS = b" \t"
 
 
+class HasScope(Protocol):
+    """A request, websocket or connection object of a framework."""
+
+    @property
+    def scope(self) -> Any:  # noqa: ANN401 - each framework has a type of its own for it
+        """The ASGI scope."""
+        ...
+
+
+def scope_of(scope_or_connection: Scope | HasScope) -> Scope:
+    """Return the ASGI scope itself, or that of a framework's object.
+
+    Raises:
+        TypeError: It is neither.
+    """
+    scope: object = getattr(scope_or_connection, "scope", scope_or_connection)
+    if not isinstance(scope, MutableMapping):
+        raise TypeError(f"pass the request, the websocket or its ASGI scope, not {type(scope_or_connection).__name__}")
+    return cast("Scope", scope)
+
+
 def headers_of(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
     """Return the headers; a one-shot iterator is replaced by a list, so that the application can still read it."""
     headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
@@ -38,6 +59,11 @@ def headers_of(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
         return headers
     scope["headers"] = listed = list(headers)
     return listed
+
+
+def request_line(scope: Scope) -> str:
+    """Return what a log line calls a request: its method and path, without anything that could break the line."""
+    return f"{scope.get('method', 'WEBSOCKET')} {scope['path'][:200]!r}"
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
-from asgi_login.exchange import CURRENT_RECORD, answer
+from asgi_login.exchange import answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.scope import ASGIApp, Receive, Scope, Send, path_prefixes
 
@@ -83,10 +83,8 @@ async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_
     assert isinstance(error, AuthError)  # noqa: S101 - what it is registered for
     if not isinstance(connection, WebSocket):
         return _Answer(error)
-    record = CURRENT_RECORD.get(None)
-    if record is not None and record.is_open:
+    if mark_refusal(error):
         # The middleware knows whether the websocket is accepted, and how to end it.
-        record.refusal = error
         await connection.send({"type": "websocket.close"})
         return None
     if connection.client_state is WebSocketState.CONNECTING:

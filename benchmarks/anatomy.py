@@ -6,9 +6,9 @@ from typing import Any
 
 from asgi_login import AuthMiddleware
 from asgi_login import sessions as sessions_room
-from asgi_login.auth import Auth
+from asgi_login.auth import Auth, write_to_state
+from asgi_login.current import CURRENT
 from asgi_login.exchange.http_record import HTTPRecord
-from asgi_login.exchange.record import CURRENT_RECORD
 from asgi_login.scope import NO_COOKIES, credential_lines
 from asgi_login.transports.csrf import check_origin
 from benchmarks import ours
@@ -61,7 +61,7 @@ def _bearer() -> dict[str, Run]:
         "reading the token out of it": calls_of(lambda: transport.read(lines[0])),
         "looking it up, and at the clock": calls_of(lambda: config.tokens.verify(raw)),
         "awaiting the user loader": awaited(lambda: config.loader.call("ada", scope, verified.claims)),
-        **_shell(manager, Auth((config,), config, transport, verified, "ada")),
+        **_shell(manager, Auth(config, transport, verified, "ada")),
     }
 
 
@@ -85,7 +85,7 @@ def _session() -> dict[str, Run]:
         "seeing whether to renew": calls_of(
             lambda: sessions_room.renew_session(config, scope, verified, "ada", same_client=True)
         ),
-        **_shell(manager, Auth((config,), config, transport, verified, "ada")),
+        **_shell(manager, Auth(config, transport, verified, "ada")),
     }
 
 
@@ -103,10 +103,10 @@ def _shell(manager: Any, auth: Auth[str]) -> dict[str, Run]:
     record = HTTPRecord(auth, NO_COOKIES, scope, _discard)
 
     def make_auth() -> None:
-        Auth((config,), config, config.transports[0], None, "ada")
+        Auth(config, config.transports[0], None, "ada")
 
     def in_context() -> None:
-        CURRENT_RECORD.reset(CURRENT_RECORD.set(record))
+        CURRENT.reset(CURRENT.set(record))
 
     async def send_both(send: Callable[[Any], Awaitable[None]]) -> None:
         await send(_START)
@@ -115,7 +115,7 @@ def _shell(manager: Any, auth: Auth[str]) -> dict[str, Run]:
     return {
         "making the Auth": calls_of(make_auth),
         "making the record": calls_of(lambda: HTTPRecord(auth, NO_COOKIES, scope, _discard)),
-        "writing the state": calls_of(lambda: auth.publish(state)),
+        "writing the state": calls_of(lambda: write_to_state(auth, state)),
         "setting and resetting the ContextVar": calls_of(in_context),
         "passing on two messages": awaited(partial(send_both, record.send)),
     }

@@ -301,3 +301,25 @@ class TestCurrentAuth:
         seen.clear()
         await auth_of(outer, cookie(outer.token("bob"), "__Host-outer"), cookie(logins.token("ada")), app=between)
         assert seen == [User("bob"), User("ada"), User("bob")]
+
+
+class TestActive:
+    async def test_a_kept_auth_makes_decorators_work_after_its_request(self):
+        logins = Logins()
+        auth = await auth_of(logins, bearer(logins.token("ada")))
+
+        @login_required
+        async def handler():
+            return current_auth().user
+
+        with auth.active():
+            assert await handler() == User("ada")
+        with pytest.raises(RuntimeError, match="no request is being handled"):
+            await handler()
+
+    async def test_a_kept_auth_looks_at_the_clock_again(self):
+        logins = Logins()
+        auth = await auth_of(logins, bearer(logins.token("ada")))
+        logins.clock.now += timedelta(hours=1).total_seconds()
+        with auth.active(), pytest.raises(InvalidToken):
+            login_required(lambda: None)()

@@ -281,10 +281,9 @@ NOT_PROMISED = {
     "starlette": {"answer_auth_error"},
     "litestar": {"Guard"},
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
-    "Auth": {"refusal", "config", "knows", "came_in_a_cookie", "cross_origin_error", "publish", "token_of"},
     "BearerTransport": {"read"},
     "CookieTransport": {"companion", "is_dropped_by", "read"},
-    "Key": {"thumbprint", "signing", "verifying", "derive"},
+    "Key": {"thumbprint", "derive", "sign", "verify", "public_key"},
     "LoginManager": {"config"},
 }
 
@@ -357,7 +356,7 @@ def test_the_reference_shows_each_signature_as_it_is(name):
     for shown in ast.parse(sections()[name].text).body:
         if isinstance(shown, ast.ClassDef):
             (source,) = definitions(name)
-            bases = [base for base in map(ast.unparse, source.bases) if not base.startswith("_")]
+            bases = [base for base in map(ast.unparse, source.bases) if base != "SetOnce"]
             assert list(map(ast.unparse, shown.bases)) == bases
             assert list(map(ast.unparse, shown.decorator_list)) in ([], list(map(ast.unparse, source.decorator_list)))
             there = members(source)

@@ -415,7 +415,7 @@ class TestFailure:
     @pytest.mark.parametrize("is_async", [False, True])
     @pytest.mark.parametrize(
         "problem",
-        [ConnectionError("database down"), KeyError("x"), LookupError(), InvalidToken("no"), RuntimeError("x")],
+        [ConnectionError("database down"), KeyError("x"), LookupError(), RuntimeError("x")],
     )
     async def test_what_a_loader_raises_is_raised_and_nobody_is_anonymous(self, problem, is_async):
         def load(sub):

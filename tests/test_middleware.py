@@ -57,7 +57,7 @@ RSA = Key.generate("RS256")
 
 def public_half(key):
     """Return the PEM of a key that only verifies."""
-    return key.verifying.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    return key.public_key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
 
 
 class TestConstruction:

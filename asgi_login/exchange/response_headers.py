@@ -1,5 +1,6 @@
 """What we add to the headers of the application's own response: our cookies, and what caches must know."""
 
+from asgi_login.auth import came_in_a_cookie
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.scope import CACHE_CONTROLS, Cookies, Headers, Message
 
@@ -7,7 +8,7 @@ from asgi_login.scope import CACHE_CONTROLS, Cookies, Headers, Message
 def start_of_response(message: Message, record: RequestRecord) -> Message:
     """Return the start of a response with our cookies, and with what caches must know; none can be added after it."""
     record.has_started = True
-    in_cookie = record.auth.came_in_a_cookie()
+    in_cookie = came_in_a_cookie(record.auth)
     if not in_cookie and not record.cookies:
         return message
     headers: Headers = list(message.get("headers", ()))

@@ -3,6 +3,7 @@
 from asgi_login.auth import AnyAuth
 from asgi_login.errors import AuthError
 from asgi_login.exchange.fallback import auth_error_in, is_another_failure, log_refusal
+from asgi_login.exchange.handshake import Handshake
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.exchange.response_headers import start_of_response
 from asgi_login.exchange.responses import answer, close_accepted
@@ -16,7 +17,7 @@ class WebSocketRecord(RequestRecord):
         deny: An ASGI application that refuses in the application's own way a websocket that is not accepted yet.
     """
 
-    __slots__ = ("_accepted", "_connected", "_deny", "_ended", "_has_left", "_receive", "_receiving", "_replaced")
+    __slots__ = ("_accepted", "_deny", "_ended", "_handshake", "_replaced", "receive")
 
     def __init__(
         self,
@@ -28,30 +29,13 @@ class WebSocketRecord(RequestRecord):
         *,
         deny: ASGIApp | None = None,
     ) -> None:
-        # Here, because it takes half as long as the rest of the package, and only websockets need it.
-        from anyio import Event  # noqa: PLC0415
-
         super().__init__(auth, renewed, scope, send)
-        self._receive = receive
         self._deny = deny
-        self._connected = Event()
-        self._receiving = False
+        self._handshake = Handshake(receive)
+        self.receive: Receive = self._handshake.receive
         self._accepted = False
         self._ended = False
-        self._has_left = False
         self._replaced = False
-
-    async def receive(self) -> Message:
-        """Pass a message on to the application."""
-        self._receiving = True
-        try:
-            message = await self._receive()
-        finally:
-            self._receiving = False
-        # Whatever else comes first, nothing is gained by waiting on.
-        self._connected.set()
-        self._has_left = self._has_left or message["type"] == "websocket.disconnect"
-        return message
 
     async def send(self, message: Message) -> None:
         """Pass a message on, or put a refusal's answer in place of a close or a 5xx."""
@@ -77,15 +61,15 @@ class WebSocketRecord(RequestRecord):
         error = auth_error_in(problem)
         if error is None:
             raise problem
-        if not self._replaced and not self._ended and not self._has_left:
+        if not self._replaced and not self._ended and not self._handshake.has_left:
             await self._refuse(error)
 
     async def _refuse(self, error: AuthError) -> None:
         self._replaced = True
         log_refusal(error)
         if not self._accepted and self._deny is not None:
-            if await self._is_connected():
-                await self._deny(self._scope, self._receive_again(), self._pass_on)
+            if await self._handshake.is_connected():
+                await self._deny(self._scope, self._handshake.receive_again(), self._pass_on)
         elif not self._accepted:
             await answer(error, self._scope, self._pass_on)
         if self._accepted and not self._ended:
@@ -95,32 +79,10 @@ class WebSocketRecord(RequestRecord):
         kind = message["type"]
         if kind == "websocket.accept":
             self._accepted = True
-        elif not self._accepted and not await self._is_connected():
+        elif not self._accepted and not await self._handshake.is_connected():
             return
         if kind == "websocket.close":
             self._ended = True
         if kind in {"websocket.accept", "websocket.http.response.start"}:
             message = start_of_response(message, self)
         await self._send(message)
-
-    async def _is_connected(self) -> bool:
-        """Wait for `websocket.connect`: granian ends the process on a close that is sent before."""
-        if self._receiving:
-            # A task of the application's is at it (Quart).
-            await self._connected.wait()
-        elif not self._connected.is_set():
-            await self.receive()
-        return not self._has_left
-
-    def _receive_again(self) -> Receive:
-        """Return a `receive` that begins with the connect that was received already."""
-        first = True
-
-        async def receive() -> Message:
-            nonlocal first
-            if first:
-                first = False
-                return {"type": "websocket.connect"}
-            return await self._receive()
-
-        return receive

@@ -1,31 +1,21 @@
-"""FastAPI: a LoginManager that is also a dependency and stands in OpenAPI; takes fastapi-login's arguments.
+"""The LoginManager of FastAPI: a dependency that takes fastapi-login's arguments."""
 
-Tested with FastAPI 0.124 and later.
-"""
-
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from inspect import Signature
-from typing import Generic, NoReturn, TypedDict, TypeVar, Unpack, cast
+from typing import Generic, NoReturn, TypedDict, TypeVar, Unpack
 
-from fastapi import FastAPI, HTTPException, WebSocket
+from fastapi import FastAPI, HTTPException
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
 from asgi_login.auth import Auth
-from asgi_login.authenticator import Authenticator
-from asgi_login.config import HasConfig, Sessions
-from asgi_login.errors import AuthError, CrossOriginRequest, ExceptionOrClass
-from asgi_login.fastapi.openapi import (
-    SecurityScheme,
-    dependency_signature,
-    list_refusals,
-    security_dependencies,
-)
-from asgi_login.gates import application_exception
+from asgi_login.config import Sessions
+from asgi_login.errors import ExceptionOrClass
+from asgi_login.fastapi.dependency import Authentication, OptionalUser
+from asgi_login.fastapi.installation import install
+from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
 from asgi_login.manager import LoginManager as CoreLoginManager
-from asgi_login.starlette import answer_auth_error
-from asgi_login.starlette import install as install_starlette
 from asgi_login.tokens import Secret
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
@@ -120,10 +110,11 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
             out_of_scope_exception=out_of_scope_exception,
             **core,
         )
-        self._authenticator = Authenticator[UserT]([self.config])
+        authentication = Authentication[UserT](self.config)
+        self._authentication = authentication
         schemes = security_dependencies(self.config)
         self.__signature__: Signature = dependency_signature(schemes)
-        self.optional: OptionalUser[UserT] = OptionalUser(self, schemes)
+        self.optional: OptionalUser[UserT] = OptionalUser(authentication, schemes)
         """A dependency that returns the user, or None where there is none."""
 
     async def __call__(
@@ -135,28 +126,11 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
             AuthError: There is no user, or the token does not grant every scope; or the exceptions that were
                 passed in place of these.
         """
-        auth = await self.authenticate(connection)
-        error = auth.refusal(_names(security_scopes), manager=self.name)
-        if error is None:
-            return cast("UserT", auth.user)
-        _see_to_an_answer(connection)
-        try:
-            raise application_exception(auth.config(self.name), error)
-        finally:
-            del error  # whose traceback holds this frame
+        return await self._authentication.user(connection, security_scopes)
 
     async def authenticate(self, connection: HTTPConnection) -> Auth[UserT]:
         """Return the Auth that the middleware found, or find it out here, once for each request."""
-        found = connection.scope.get("state", {}).get("auth")
-        if isinstance(found, Auth) and found.knows(self.config):
-            return cast("Auth[UserT]", found)
-        known = cast("dict[object, Auth[UserT]]", connection.scope.setdefault("asgi_login.dependencies", {}))
-        if self not in known:
-            scope = connection.scope
-            lines = self._authenticator.credentials(scope)
-            anonymous = self._authenticator.anonymous
-            known[self] = anonymous if lines is None else (await self._authenticator.authenticate(scope, lines))[0]
-        return known[self]
+        return await self._authentication.auth_of(connection)
 
     def attach_middleware(self, app: FastAPI) -> None:
         """Do what `install(app, manager)` does."""
@@ -206,57 +180,6 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         raise AttributeError("pass out_of_scope_exception= to LoginManager(...): it cannot be changed later")
 
 
-class OptionalUser(Generic[UserT]):
-    """The dependency `manager.optional`: the user, or None."""
-
-    def __init__(self, manager: LoginManager[UserT], schemes: Sequence[SecurityScheme]) -> None:
-        self._manager = manager
-        self.__signature__: Signature = dependency_signature(schemes)
-
-    async def __call__(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
-    ) -> UserT | None:
-        """Return the user if there is one who has the scopes; what the loader raises is raised.
-
-        Raises:
-            CrossOriginRequest: Another site sent the request with the user's cookie.
-        """
-        auth = await self._manager.authenticate(connection)
-        error = auth.refusal(_names(security_scopes), manager=self._manager.name)
-        if isinstance(error, CrossOriginRequest):
-            _see_to_an_answer(connection)
-            try:
-                raise error
-            finally:
-                del error
-        return None if error else auth.user
-
-
-def install(
-    app: FastAPI,
-    manager: HasConfig | Sequence[HasConfig],
-    *,
-    skip: Iterable[str] = (),
-    websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
-) -> None:
-    """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
-
-    Args:
-        app: The application, before its first request.
-        manager: One LoginManager, or several.
-        skip: Paths, and everything below them, at which nobody is looked at.
-        websocket_denial: What is done instead of refusing a websocket; it is accepted first.
-    """
-    install_starlette(app, manager, skip=skip, websocket_denial=websocket_denial)
-    managers = manager if isinstance(manager, Sequence) else (manager,)
-    list_refusals(app, [one.config for one in managers])
-
-
-def _names(scopes: SecurityScopes | None) -> tuple[str, ...]:
-    """Return the scopes of the route; a manager that is called by hand has none."""
-    return tuple(scopes.scopes) if scopes is not None else ()
-
-
 def _transports(cookie_name: str | None, *, use_header: bool) -> list[Transport]:
     transports: list[Transport] = [BearerTransport()] if use_header else []
     if cookie_name is not None:
@@ -264,10 +187,3 @@ def _transports(cookie_name: str | None, *, use_header: bool) -> list[Transport]
     if not transports:
         raise ValueError("use_cookie and use_header are both False: one of them must be True")
     return transports
-
-
-def _see_to_an_answer(connection: HTTPConnection) -> None:
-    """Make the application at hand answer AuthError where nobody has installed that, so that it is no 500."""
-    handlers = cast("tuple[dict[object, object], object] | None", connection.scope.get("starlette.exception_handlers"))
-    if handlers is not None:
-        handlers[0].setdefault(AuthError, answer_auth_error)

@@ -5,7 +5,7 @@ ended, and `logins`, which starts and ends both together. `fingerprint` says wha
 """
 
 from asgi_login.sessions.logins import log_in, log_out
-from asgi_login.sessions.remember import find_remembered, restore_session
+from asgi_login.sessions.remember import REMEMBER_ONLY, find_remembered, restore_session
 from asgi_login.sessions.session import (
     confirm_session,
     ends_with_client,
@@ -17,6 +17,7 @@ from asgi_login.sessions.session import (
 )
 
 __all__ = [
+    "REMEMBER_ONLY",
     "confirm_session",
     "ends_with_client",
     "find_remembered",

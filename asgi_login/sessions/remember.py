@@ -1,6 +1,6 @@
 """Remember-me: a cookie of its own that brings a login back after its session has ended, never as a fresh one."""
 
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from asgi_login.config import Config
 from asgi_login.scope import NO_COOKIES, Cookies, Scope
@@ -8,7 +8,7 @@ from asgi_login.sessions import session
 from asgi_login.tokens import REMEMBER, UnacceptableTokenError, VerifiedToken
 from asgi_login.transports import CookieTooLongError, CookieTransport
 
-_REMEMBER_ONLY = frozenset({REMEMBER})
+REMEMBER_ONLY: Final = frozenset({REMEMBER})
 
 
 def find_remembered(config: Config, scope: Scope) -> VerifiedToken | None:
@@ -17,10 +17,10 @@ def find_remembered(config: Config, scope: Scope) -> VerifiedToken | None:
     Raises:
         InvalidToken: Whatever is wrong with it.
     """
-    if config.remember_cookie is None or not config.tokens.keys.signing.can_sign:
+    if config.remember_cookie is None or not config.tokens.keys.signing_key.can_sign:
         return None
     token = config.remember_cookie.extract(scope)
-    return config.tokens.verify(token, _REMEMBER_ONLY) if token else None
+    return config.tokens.verify(token, REMEMBER_ONLY) if token else None
 
 
 def restore_session(config: Config, scope: Scope, token: VerifiedToken, user: Any) -> tuple[VerifiedToken, Cookies]:  # noqa: ANN401 - the application's user

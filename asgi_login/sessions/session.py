@@ -59,7 +59,7 @@ def _bind(config: Config, token: VerifiedToken, auth_time: float) -> None:
 
 
 def _memo_of(config: Config, token: VerifiedToken) -> SessionMemo:
-    settings, can_sign = session_settings(config), config.tokens.keys.signing.can_sign
+    settings, can_sign = session_settings(config), config.tokens.keys.signing_key.can_sign
     is_renewed = can_sign and token.iat is not None
     looks = can_sign and settings.protection is not None
     return SessionMemo(
@@ -149,7 +149,7 @@ def start_session(
         UnacceptableTokenError: The session is over, or begins in the future.
         ValueError: The manager has no cookie or no private key, or the cookie would be too long for browsers.
     """
-    settings, key = session_settings(config), config.tokens.keys.signing
+    settings, key = session_settings(config), config.tokens.keys.signing_key
     if not key.can_sign:
         raise ValueError("this manager has only a public key and cannot log anybody in; pass the private key")
     return _seal(config, {**claims, **stamp_claim(config, user), "fp": _client(settings, key, scope)}, key, now=now)
@@ -185,7 +185,7 @@ def kept_claims(token: VerifiedToken) -> dict[str, object]:
 def stamp_claim(config: Config, user: Any) -> dict[str, object]:  # noqa: ANN401
     """Return the claim that ties a token to the user's stamp, if there is one."""
     settings = session_settings(config)
-    return {} if settings.stamp is None else {"stamp": _stamp(settings, config.tokens.keys.signing, user)}
+    return {} if settings.stamp is None else {"stamp": _stamp(settings, config.tokens.keys.signing_key, user)}
 
 
 def session_settings(config: Config) -> Sessions:

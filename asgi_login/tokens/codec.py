@@ -4,14 +4,11 @@ PyJWT's algorithm objects make the signatures, and check those of key pairs. Eve
 the cheap and structural first; nothing a stranger wrote is parsed as claims before its signature holds.
 """
 
-import hmac
 import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Final
-
-from jwt.algorithms import get_default_algorithms
 
 from asgi_login.errors import InvalidToken
 from asgi_login.tokens.base64url import ALPHABET, InvalidBase64url, decode, encode
@@ -40,8 +37,6 @@ _REFUSED_MEMBERS: Final = frozenset({"crit", "b64", "zip", "enc", "cty", "jwk", 
 # Bound on the headers remembered of other issuers' tokens.
 _MAX_KNOWN_HEADERS: Final = 64
 
-_ALGORITHMS: Final = get_default_algorithms()
-
 
 class UnacceptableTokenError(ValueError):
     """What was to be issued would be refused on reading."""
@@ -58,7 +53,7 @@ class TokenCodec:
         token_bytes: The source of randomness for `jti`.
     """
 
-    __slots__ = ("_cache", "_clock", "_known_headers", "_signature_checks", "_token_bytes", "keys", "rules")
+    __slots__ = ("_cache", "_clock", "_known_headers", "_token_bytes", "keys", "rules")
 
     def __init__(
         self,
@@ -74,7 +69,6 @@ class TokenCodec:
         self._clock = clock
         self._token_bytes = token_bytes
         self._cache = TokenCache(cache_size)
-        self._signature_checks = {key.kid: _signature_check(key) for key in keys}
         self._known_headers = {_header(key, kind): (key, kind) for key in keys for kind in (ACCESS, SESSION, REMEMBER)}
 
     def verify(self, token: bytes, kinds: frozenset[str] = ACCESS_ONLY) -> VerifiedToken:
@@ -107,7 +101,7 @@ class TokenCodec:
         try:
             known = self._known_headers.get(header)
             key, kind = known or self._read_header(header)
-            if not self._signature_checks[key.kid](signed, decode(signature)):
+            if not key.verify(signed, decode(signature)):
                 raise InvalidToken("wrong signature")
             if kind not in kinds:
                 raise InvalidToken(f"typ: a {kind} does not belong here")
@@ -151,7 +145,7 @@ class TokenCodec:
             UnacceptableTokenError: A claim breaks a rule, or the token is too long to be read.
             ValueError: The key cannot sign.
         """
-        key = key or self.keys.signing
+        key = key or self.keys.signing_key
         if not key.can_sign:
             raise ValueError("this manager has only a public key and cannot issue tokens; pass the private key")
         if not is_text(data.get("sub")):
@@ -169,7 +163,7 @@ class TokenCodec:
         except RecursionError:
             raise UnacceptableTokenError("this token would be refused: data is nested too deeply") from None
         signed = _header(key, kind) + b"." + encode(payload)
-        token = signed + b"." + encode(_ALGORITHMS[key.algorithm].sign(signed, key.signing))
+        token = signed + b"." + encode(key.sign(signed))
         if len(token) > MAX_TOKEN_BYTES:
             raise UnacceptableTokenError(
                 f"the token has {len(token)} bytes, more than the {MAX_TOKEN_BYTES} that are read"
@@ -200,22 +194,6 @@ class TokenCodec:
         if kind is None:
             raise InvalidToken("typ: no kind of token that is accepted")
         return key, kind
-
-
-def _signature_check(key: Key) -> Callable[[bytes, bytes], bool]:
-    """Return what tells whether a signature (second) is that of the bytes that are signed (first)."""
-    secret, algorithm = key.verifying, _ALGORITHMS[key.algorithm]
-    if not isinstance(secret, bytes):
-        return lambda signed, signature: algorithm.verify(signed, secret, signature)
-    # What HMAC does with the key is done once, not for each token: that is a third of its time.
-    keyed = hmac.new(secret, digestmod=f"sha{key.algorithm[2:]}")
-
-    def check(signed: bytes, signature: bytes) -> bool:
-        mac = keyed.copy()
-        mac.update(signed)
-        return hmac.compare_digest(mac.digest(), signature)
-
-    return check
 
 
 def peek_expiry(token: str) -> float | None:

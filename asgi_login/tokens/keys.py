@@ -5,7 +5,8 @@ import hmac
 import json
 import re
 import secrets
-from typing import NoReturn, Self
+from collections.abc import Callable
+from typing import Final, NoReturn, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
@@ -14,6 +15,7 @@ from cryptography.hazmat.primitives.serialization import (
     PrivateFormat,
     PublicFormat,
 )
+from jwt.algorithms import get_default_algorithms
 
 from asgi_login.tokens.base64url import encode
 from asgi_login.tokens.key_material import (
@@ -31,6 +33,7 @@ from asgi_login.tokens.key_material import (
 
 # What a kid may be: visible ASCII and space, of bounded length; it is looked up and may be logged.
 _KID = re.compile(r"[\x20-\x7e]{1,128}")
+_ALGORITHMS: Final = get_default_algorithms()
 
 
 class Key:
@@ -52,16 +55,17 @@ class Key:
     A PEM is parsed here and never again: with a password that takes tens of milliseconds.
     """
 
-    __slots__ = ("_derived", "_seed", "algorithm", "kid", "signing", "thumbprint", "verifying")
+    __slots__ = ("_derived", "_seed", "_signing_key", "algorithm", "kid", "public_key", "thumbprint", "verify")
 
     algorithm: str
     kid: str
     thumbprint: str
     """What identifies the key material itself, whatever its `kid`; tells nothing about a secret."""
-    signing: bytes | PrivateKey | None
-    """What PyJWT's algorithm objects sign with; None for a public key."""
-    verifying: bytes | PublicKey
-    """What signatures are verified with: a public key, or the secret itself."""
+    public_key: PublicKey | None
+    """The public half, or None for a secret."""
+    verify: Callable[[bytes, bytes], bool]
+    """Tell whether a signature (second) is that of the bytes that are signed (first)."""
+    _signing_key: bytes | PrivateKey | None
     _seed: bytes
     _derived: dict[str, bytes]
 
@@ -78,22 +82,29 @@ class Key:
         if kid is not None and not (isinstance(kid, str) and _KID.fullmatch(kid)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise ValueError("kid must be 1 to 128 visible ASCII characters")
         raw = to_bytes(secret, "secret")
-        signing: bytes | PrivateKey | None
-        verifying: bytes | PublicKey
+        signing_key: bytes | PrivateKey | None = raw
+        public_key: PublicKey | None = None
         if algorithm in HMAC_BYTES:
             if password is not None:
                 raise ValueError(f"an {algorithm} secret has no password; leave password out")
             check_secret(raw, algorithm)
-            signing, verifying = raw, raw
             thumbprint = _b64(hmac.digest(raw, f"asgi-login kid {algorithm}".encode(), "sha256")[:16])
         else:
-            signing, public = load_pem(raw, password)
-            check_asymmetric(public, algorithm)
-            verifying, thumbprint = public, _thumbprint(public)
-        values = {"algorithm": algorithm, "kid": kid or thumbprint, "thumbprint": thumbprint, "verifying": verifying}
-        for name, value in {**values, "signing": signing, "_seed": _seed(signing)}.items():
+            signing_key, public_key = load_pem(raw, password)
+            check_asymmetric(public_key, algorithm)
+            thumbprint = _thumbprint(public_key)
+        values: dict[str, object] = {
+            "algorithm": algorithm,
+            "kid": kid or thumbprint,
+            "thumbprint": thumbprint,
+            "public_key": public_key,
+            "verify": _hmac_check(raw, algorithm) if public_key is None else _signature_check(public_key, algorithm),
+            "_signing_key": signing_key,
+            "_seed": _seed(signing_key),
+            "_derived": {},
+        }
+        for name, value in values.items():
             object.__setattr__(self, name, value)
-        object.__setattr__(self, "_derived", {})
 
     @classmethod
     def generate(cls, algorithm: str = "HS256", *, kid: str | None = None) -> Self:
@@ -109,13 +120,23 @@ class Key:
             private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
         return cls(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), algorithm, kid=kid)
 
+    def sign(self, signed: bytes) -> bytes:
+        """Return the signature of these bytes (RFC 7515 §5.1).
+
+        Raises:
+            ValueError: This is a public key.
+        """
+        if self._signing_key is None:
+            raise ValueError("a public key only verifies; pass the private key")
+        return _ALGORITHMS[self.algorithm].sign(signed, self._signing_key)
+
     def derive(self, label: str) -> bytes:
         """Return a secret of 32 bytes for another purpose than signing tokens.
 
         Raises:
             ValueError: This is a public key, from which nothing secret can come.
         """
-        if self.signing is None:
+        if self._signing_key is None:
             raise ValueError("a public key has no secret to derive another from")
         derived = self._derived.get(label)
         if derived is None:
@@ -126,7 +147,7 @@ class Key:
     @property
     def can_sign(self) -> bool:
         """Whether this is more than a public key."""
-        return self.signing is not None
+        return self._signing_key is not None
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"a Key is immutable: cannot set {name}")
@@ -148,11 +169,28 @@ class Key:
         raise TypeError("a Key cannot be pickled: it would write the secret out; load the key where it is needed")
 
 
-def _seed(signing: bytes | PrivateKey | None) -> bytes:
+def _hmac_check(secret: bytes, algorithm: str) -> Callable[[bytes, bytes], bool]:
+    # What HMAC does with the key is done once, not for each token: that is a third of its time.
+    keyed = hmac.new(secret, digestmod=f"sha{algorithm[2:]}")
+
+    def check(signed: bytes, signature: bytes) -> bool:
+        mac = keyed.copy()
+        mac.update(signed)
+        return hmac.compare_digest(mac.digest(), signature)
+
+    return check
+
+
+def _signature_check(public_key: PublicKey, algorithm: str) -> Callable[[bytes, bytes], bool]:
+    verify = _ALGORITHMS[algorithm].verify
+    return lambda signed, signature: verify(signed, public_key, signature)
+
+
+def _seed(signing_key: bytes | PrivateKey | None) -> bytes:
     """Return what secrets are derived from: the secret itself, or a private key's canonical bytes."""
-    if signing is None or isinstance(signing, bytes):
-        return signing or b""
-    return signing.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+    if signing_key is None or isinstance(signing_key, bytes):
+        return signing_key or b""
+    return signing_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
 
 
 def _thumbprint(key: PublicKey) -> str:

@@ -37,7 +37,7 @@ class KeySet:
         return cls([_to_key(one, algorithm) for one in secret])  # type: ignore[arg-type]
 
     @property
-    def signing(self) -> Key:
+    def signing_key(self) -> Key:
         """The key that signs."""
         return self._keys[0]
 

@@ -1,11 +1,15 @@
 """Transports: where a token travels in a request, and how it gets back to the browser.
 
-Read `cookie` first; then `csrf`, which decides whether a request that a browser sent with a cookie may act for its
-user, and `set_cookie`, which puts a cookie on a framework's response object.
+Read `protocol` first, then `bearer` and `cookie`. `csrf` decides whether a request that a browser sent with a cookie
+may act for its user; `set_cookie` puts a cookie on a framework's response object; `checks` sees to it that the
+transports of one manager fit together.
 """
 
-from asgi_login.transports.cookie import BearerTransport, CookieTooLongError, CookieTransport, Transport
+from asgi_login.transports.bearer import BearerTransport
+from asgi_login.transports.checks import check_transports
+from asgi_login.transports.cookie import CookieTooLongError, CookieTransport
 from asgi_login.transports.csrf import check_origin
+from asgi_login.transports.protocol import Transport
 from asgi_login.transports.set_cookie import put_cookie
 
 __all__ = [
@@ -14,5 +18,6 @@ __all__ = [
     "CookieTransport",
     "Transport",
     "check_origin",
+    "check_transports",
     "put_cookie",
 ]

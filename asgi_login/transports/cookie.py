@@ -1,12 +1,12 @@
-"""Where a token travels: from the scope to the token, and from the token to a header pair."""
+"""The cookie that carries a token: read as the browser sends it, written so that no browser drops it."""
 
 import re
 from collections.abc import Iterable, Sequence
-from typing import Final, Literal, NoReturn, Protocol, Self, TypeAlias, TypedDict, Unpack, runtime_checkable
+from typing import Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
-from asgi_login.errors import InvalidRequest
-from asgi_login.scope import OWS, Scope, cookie, header_values
+from asgi_login.scope import Scope, cookie, header_values
 from asgi_login.transports.csrf import parse_origins
+from asgi_login.transports.protocol import SetOnce, check_name
 
 SameSite: TypeAlias = Literal["lax", "strict", "none"]
 
@@ -19,94 +19,11 @@ _PREFIX = re.compile(r"__(?:host-http|host|secure|http)-", re.IGNORECASE)
 _PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]*")
 # What browsers take for trustworthy without TLS (Secure Contexts §3.1) is left out.
 _PLAIN_HTTP = re.compile(rb"http://(?!(?:[^/:]+\.)?localhost(?::|$)|127\.|\[::1\])")
-# As numbers: looking for one byte's value in bytes is three times as fast as looking for a substring.
-_SPACE = ord(" ")
-_COMMA = ord(",")
 _DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
-
-
-@runtime_checkable
-class Transport(Protocol):
-    """Where a token travels. Write your own for another header, a query parameter of a websocket, and so on.
-
-    Attributes:
-        name: What `Auth.transport` says; unique in a manager.
-        ambient: Whether the browser attaches the token by itself, so that requests are origin-checked.
-    """
-
-    @property
-    def name(self) -> str:
-        """What `Auth.transport` says."""
-        ...
-
-    @property
-    def ambient(self) -> bool:
-        """Whether the browser attaches the token by itself."""
-        ...
-
-    def extract(self, scope: Scope, /) -> str | bytes | None:
-        """Return the token of a request, or None if there is none.
-
-        Raises:
-            InvalidRequest: The credential is malformed: the client gets a 400.
-        """
-        ...
 
 
 class CookieTooLongError(ValueError):
     """Browsers would drop this cookie: its name and value together are longer than 4,096 bytes."""
-
-
-class _SetOnce:
-    """Whose attributes are what they are once they are set: what is written and what is read must not drift apart."""
-
-    def __setattr__(self, name: str, value: object) -> None:
-        if hasattr(self, name):
-            raise AttributeError(f"a transport is immutable: cannot set {name}; make another one")
-        super().__setattr__(name, value)
-
-    def __delattr__(self, name: str) -> NoReturn:
-        raise AttributeError(f"a transport is immutable: cannot delete {name}")
-
-
-class BearerTransport(_SetOnce):
-    """The Authorization header with the Bearer scheme (RFC 6750 §2.1).
-
-    Args:
-        name: What `Auth.transport` says.
-    """
-
-    ambient: bool = False
-
-    def __init__(self, name: str = "bearer") -> None:
-        self.name: str = _check_name(name)
-
-    def extract(self, scope: Scope, /) -> bytes | None:
-        """Return what follows `Bearer`; another scheme is not ours to judge.
-
-        Raises:
-            InvalidRequest: Authorization is sent twice, or what follows `Bearer` cannot be one token.
-        """
-        return self.read(header_values(scope, b"authorization"))
-
-    def read(self, lines: Sequence[bytes]) -> bytes | None:
-        """Do what `extract` does, given the values of the Authorization lines."""
-        if len(lines) != 1:
-            if not lines:
-                return None
-            # RFC 9110 §5.3: a singleton. Proxies pick the first line or the last, so neither can be believed.
-            raise InvalidRequest("Authorization sent twice")
-        # RFC 9110 §11.1: the scheme is case-insensitive and ends at a space; a tab ends nothing.
-        scheme, _, token = lines[0].strip(OWS).partition(b" ")
-        if scheme.lower() != b"bearer":
-            return None
-        token = token.lstrip(b" ")
-        if not token or _SPACE in token or _COMMA in token:
-            raise InvalidRequest("Bearer without a token, or with more than one")
-        return token
-
-    def __repr__(self) -> str:
-        return f"BearerTransport({self.name!r})"
 
 
 class InsecureAttributes(TypedDict, total=False):
@@ -126,7 +43,7 @@ class _Attributes(InsecureAttributes, total=False):
     partitioned: bool
 
 
-class CookieTransport(_SetOnce):
+class CookieTransport(SetOnce):
     """A cookie (RFC 6265bis), by default one that no other host, no script and no plain connection can touch.
 
     Args:
@@ -163,7 +80,7 @@ class CookieTransport(_SetOnce):
         partitioned: bool = False,
         trusted_origins: Iterable[str] = (),
     ) -> None:
-        self.name: str = _check_name(name)
+        self.name: str = check_name(name)
         trusted_origins = tuple(trusted_origins) if not isinstance(trusted_origins, str) else trusted_origins
         self.trusted_origins: frozenset[bytes] = parse_origins(trusted_origins)
         if not _COOKIE_NAME.fullmatch(cookie_name):
@@ -254,12 +171,6 @@ class CookieTransport(_SetOnce):
 
     def __repr__(self) -> str:
         return f"CookieTransport({self.cookie_name!r}, name={self.name!r}, attributes={self._attributes!r})"
-
-
-def _check_name(name: str) -> str:
-    if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise ValueError("a transport's name is a non-empty string")
-    return name
 
 
 def _check_prefix(cookie_name: str, *, path: str, domain: str | None, secure: bool, httponly: bool) -> None:

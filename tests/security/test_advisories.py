@@ -41,7 +41,7 @@ def assert_refused(manager, token):
 
 def public_formats(pem, algorithm):
     """Write a public key in every format in which it is handed around."""
-    key = Key(pem, algorithm).verifying
+    key = Key(pem, algorithm).public_key
     formats = [
         key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
         key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo),
@@ -65,7 +65,7 @@ def test_pyjwt_cve_2022_29217_a_public_key_is_no_hmac_secret(algorithm, pem):
 
 
 def test_pyjwt_cve_2026_48526_a_public_jwk_is_no_hmac_secret():
-    numbers = Key(rsa_pem(), "RS256").verifying.public_numbers()
+    numbers = Key(rsa_pem(), "RS256").public_key.public_numbers()
     jwk = {"kty": "RSA", "n": b64(numbers.n.to_bytes(256, "big")), "e": "AQAB", "kid": "k", "use": "sig"}
     manager = make_manager(rsa_pem(), algorithm="RS256")
     for document in (jwk, {"keys": [jwk]}):
@@ -77,7 +77,7 @@ def test_pyjwt_cve_2026_48526_a_public_jwk_is_no_hmac_secret():
 
 @pytest.mark.parametrize(("algorithm", "pem"), [("RS256", rsa_pem()), ("ES256", ec_pem())])
 def test_python_jose_cve_2024_33663_an_openssh_key_is_no_hmac_secret(algorithm, pem):
-    ssh = Key(pem, algorithm).verifying.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
+    ssh = Key(pem, algorithm).public_key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
     with pytest.raises(ValueError, match="SSH key"):
         LoginManager(ssh)
     with pytest.raises(ValueError, match="SSH key"):
@@ -107,11 +107,11 @@ def test_fast_jwt_cve_2026_44351_no_kid_leads_to_an_empty_hmac_key(kid):
 
 def test_authlib_cve_2026_27962_a_key_in_the_header_verifies_nothing():
     attacker = Key.generate("RS256")
-    numbers = attacker.verifying.public_numbers()
+    numbers = attacker.public_key.public_numbers()
     rsa = {"kty": "RSA", "n": b64(numbers.n.to_bytes(256, "big")), "e": "AQAB"}
     secret = b"k" * 32
     octets = {"kty": "oct", "k": b64(secret)}
-    pem = private_pem(attacker.signing)
+    pem = private_pem(attacker._signing_key)
     for manager in (make_manager(), make_manager(rsa_pem(), algorithm="RS256")):
         assert_refused(manager, rs256(header={"alg": "RS256", "jwk": rsa}, pem=pem))
         assert_refused(manager, rs256(header={"alg": "RS256", "jwk": rsa, "kid": "unknown"}, pem=pem))

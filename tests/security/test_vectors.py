@@ -235,7 +235,7 @@ def test_hostile_claims(case):
 
 
 def signed(key, payload):
-    return hs256(payload, {"alg": "HS256", "typ": "JWT"}, secret=key.signing)
+    return hs256(payload, {"alg": "HS256", "typ": "JWT"}, secret=key._signing_key)
 
 
 def long_signature(size):

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from asgi_login import CookieTransport, LoginManager, Sessions
+from asgi_login import CookieTransport, LoginManager, Sessions, get_auth
 
 IDLE, LIFETIME, REMEMBER, FRESH = 900, 7_200, 86_400, 600
 
@@ -44,12 +44,8 @@ class Model:
     remembered: dict = field(default_factory=dict)
 
     def visit(self):
-        """Return who is known by which manager, and whether freshly; the first that knows somebody decides."""
-        for manager in self.protection:
-            known = self._look(manager)
-            if known is not None:
-                return manager, *known
-        return None
+        """Return who is known by each manager, and whether freshly."""
+        return {manager: self._look(manager) for manager in self.protection}
 
     def login(self, manager, sub, *, remember):
         self.logout(manager)
@@ -128,8 +124,11 @@ class SessionMachine(RuleBasedStateMachine):
     def _request(self, do=None):
         expected = self.model.visit()
         self.browser.send(do)
-        auth = self.browser.auth
-        assert (auth.user and (auth.manager, auth.user[0], auth.fresh)) == expected
+        scope = {"state": {"auth": self.browser.auth}}
+        found = {name: get_auth(scope, manager=name) for name in self.managers}
+        assert {name: auth.user and (auth.user[0], auth.fresh) for name, auth in found.items()} == expected
+        first = next((name for name, known in expected.items() if known), None)
+        assert self.browser.auth.user == (first and found[first].user)
 
     managers_of = st.sampled_from(["web", "admin"])
     subs = st.sampled_from(["ada", "bob"])
@@ -147,12 +146,11 @@ class SessionMachine(RuleBasedStateMachine):
         self._request(self.managers[manager].logout_user)
         self.model.logout(manager)
 
-    @rule()
-    def confirm(self):
-        known = deepcopy(self.model).visit()
-        if known is not None:
-            self._request(self.managers[known[0]].confirm_login)
-            self.model.confirm(known[0])
+    @rule(manager=managers_of)
+    def confirm(self, manager):
+        if deepcopy(self.model).visit()[manager] is not None:
+            self._request(self.managers[manager].confirm_login)
+            self.model.confirm(manager)
 
     @rule()
     def visit(self):

@@ -70,7 +70,7 @@ class TestForms:
         assert round_trip(make_manager(secret, algorithm="RS256")) == "ada"
 
     def test_a_pkcs1_pem_is_read_too(self):
-        key = Key(rsa_pem(), "RS256").signing
+        key = Key(rsa_pem(), "RS256")._signing_key
         pem = key.private_bytes(Encoding.PEM, PrivateFormat.TraditionalOpenSSL, NoEncryption())
         assert pem.startswith(b"-----BEGIN RSA PRIVATE KEY-----")
         assert Key(pem, "RS256").kid == Key(rsa_pem(), "RS256").kid
@@ -300,12 +300,12 @@ class TestWeakKeys:
             Key(pem, "RS256")
 
     def test_the_hand_made_pem_is_one_that_is_read(self):
-        numbers = Key(rsa_pem(), "RS256").verifying.public_numbers()
+        numbers = Key(rsa_pem(), "RS256").public_key.public_numbers()
         assert Key(rsa_public_pem(numbers.n, numbers.e), "RS256").kid == Key(rsa_pem(), "RS256").kid
 
     @pytest.mark.parametrize("exponent", [1, 2, 4, 65536])
     def test_an_rsa_key_with_an_exponent_that_hides_nothing_is_refused(self, exponent):
-        modulus = Key(rsa_pem(), "RS256").verifying.public_numbers().n
+        modulus = Key(rsa_pem(), "RS256").public_key.public_numbers().n
         with pytest.raises(ValueError, match=r"exponent|no PEM of a usable"):
             Key(rsa_public_pem(modulus, exponent), "RS256")
 

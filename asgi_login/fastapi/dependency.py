@@ -1,0 +1,102 @@
+"""The dependencies: the user of a request, found by the middleware or, without one, here."""
+
+from collections.abc import Sequence
+from inspect import Signature
+from typing import Generic, TypeVar, cast
+
+from fastapi.requests import HTTPConnection
+from fastapi.security import SecurityScopes
+
+from asgi_login.auth import Auth, auth_of_config, refusal
+from asgi_login.authenticator import Authenticator
+from asgi_login.config import Config
+from asgi_login.errors import AuthError, CrossOriginRequest
+from asgi_login.fastapi.openapi import SecurityScheme, dependency_signature
+from asgi_login.gates import application_exception
+from asgi_login.starlette import answer_auth_error
+
+UserT = TypeVar("UserT")
+
+
+class Authentication(Generic[UserT]):
+    """Finds the Auth of a connection for one manager.
+
+    Args:
+        config: The settings of the manager.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._authenticator = Authenticator[UserT](config)
+
+    async def auth_of(self, connection: HTTPConnection) -> Auth[UserT]:
+        """Return the Auth that the middleware found, or find it out here, once for each request."""
+        found = connection.scope.get("state", {}).get("auth")
+        known = None
+        if isinstance(found, Auth):
+            known = auth_of_config(found, self._config)  # pyright: ignore[reportUnknownArgumentType] - of any user
+        if known is not None:
+            return cast("Auth[UserT]", known)
+        here = cast("dict[object, Auth[UserT]]", connection.scope.setdefault("asgi_login.dependencies", {}))
+        if self not in here:
+            scope, authenticator = connection.scope, self._authenticator
+            credential = authenticator.find(scope)
+            if credential is None:
+                here[self] = authenticator.anonymous
+            else:
+                here[self] = (await authenticator.authenticate(scope, credential))[0]
+        return here[self]
+
+    async def user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT:
+        """Return the user, or raise what keeps the request out of the route."""
+        auth = await self.auth_of(connection)
+        error = refusal(auth, _names(security_scopes))
+        if error is None:
+            return cast("UserT", auth.user)
+        _see_to_an_answer(connection)
+        try:
+            raise application_exception(self._config, error)
+        finally:
+            del error  # whose traceback holds this frame
+
+    async def optional_user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT | None:
+        """Return the user who has the scopes, or None; raise CrossOriginRequest where another site sent the request."""
+        auth = await self.auth_of(connection)
+        error = refusal(auth, _names(security_scopes))
+        if isinstance(error, CrossOriginRequest):
+            _see_to_an_answer(connection)
+            try:
+                raise error
+            finally:
+                del error
+        return None if error else auth.user
+
+
+class OptionalUser(Generic[UserT]):
+    """The dependency `manager.optional`: the user, or None."""
+
+    def __init__(self, authentication: Authentication[UserT], schemes: Sequence[SecurityScheme]) -> None:
+        self._authentication = authentication
+        self.__signature__: Signature = dependency_signature(schemes)
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
+    ) -> UserT | None:
+        """Return the user if there is one who has the scopes; what the loader raises is raised.
+
+        Raises:
+            CrossOriginRequest: Another site sent the request with the user's cookie.
+        """
+        return await self._authentication.optional_user(connection, security_scopes)
+
+
+def _names(scopes: SecurityScopes | None) -> tuple[str, ...]:
+    """Return the scopes of the route; a manager that is called by hand has none."""
+    return tuple(scopes.scopes) if scopes is not None else ()
+
+
+def _see_to_an_answer(connection: HTTPConnection) -> None:
+    """Make the application at hand answer AuthError where nobody has installed that, so that it is no 500."""
+    handlers = cast("tuple[dict[object, object], object] | None", connection.scope.get("starlette.exception_handlers"))
+    if handlers is not None:
+        handlers[0].setdefault(AuthError, answer_auth_error)

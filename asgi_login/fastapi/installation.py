@@ -1,0 +1,29 @@
+"""`install`: one line adds the middleware, the answers to AuthError and what OpenAPI says of them."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+
+from fastapi import FastAPI, WebSocket
+
+from asgi_login.config import HasConfig
+from asgi_login.fastapi.openapi import list_refusals
+from asgi_login.starlette import install as install_starlette
+
+
+def install(
+    app: FastAPI,
+    manager: HasConfig | Sequence[HasConfig],
+    *,
+    skip: Iterable[str] = (),
+    websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
+) -> None:
+    """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
+
+    Args:
+        app: The application, before its first request.
+        manager: One LoginManager, or several.
+        skip: Paths, and everything below them, where nobody is looked for.
+        websocket_denial: What is done instead of refusing a websocket; the websocket is accepted first.
+    """
+    install_starlette(app, manager, skip=skip, websocket_denial=websocket_denial)
+    managers = manager if isinstance(manager, Sequence) else (manager,)
+    list_refusals(app, [one.config for one in managers])

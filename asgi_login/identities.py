@@ -1,0 +1,79 @@
+"""One request and several managers: each whose credential is there has an outcome of its own."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from asgi_login.auth import AnyAuth, cross_origin_error, with_others
+from asgi_login.authenticator import Authenticator, Credential, Outcome, lines_of
+from asgi_login.config import Config
+from asgi_login.scope import NO_COOKIES, Cookies, CredentialLines, Scope
+
+
+class Identities:
+    """Finds out who sent a request, as each of several managers sees it.
+
+    Args:
+        configs: The settings of the managers, in the order in which they are asked.
+
+    Attributes:
+        anonymous: The Auth of a request without a credential.
+    """
+
+    __slots__ = ("_authenticators", "_reads_lines_only", "anonymous")
+
+    def __init__(self, configs: Sequence[Config]) -> None:
+        self._authenticators = [Authenticator[Any](config) for config in configs]
+        self._reads_lines_only = all(one.reads_lines_only for one in self._authenticators)
+        self.anonymous: AnyAuth = self._joined({})
+
+    def find(self, scope: Scope) -> CredentialLines | None:
+        """Return the lines in which credentials may be, or None if the request is anonymous."""
+        return lines_of(scope, reads_lines_only=self._reads_lines_only)
+
+    async def authenticate(self, scope: Scope, lines: CredentialLines) -> Outcome[Any]:
+        """Return the first identity, else the first refusal; it leads to the outcomes of the other managers.
+
+        The headers of every manager come before any cookie. A token in a header that no manager accepts is never
+        passed over for a cookie: the client said who it wants to be.
+
+        Raises:
+            Exception: Whatever a user loader raises, but for an AuthError.
+        """
+        outcomes: dict[str, AnyAuth] = {}
+        written: Cookies = NO_COOKIES
+        rounds: tuple[Callable[..., Credential | None], ...] = (
+            Authenticator[Any].find_in_headers,
+            Authenticator[Any].find_in_cookies,
+        )
+        for find in rounds:
+            accepted: set[object] = set()
+            refused: dict[str, object] = {}
+            for one in self._authenticators:
+                name = one.config.name
+                credential = None if name in outcomes else find(one, scope, lines)
+                if credential is None:
+                    continue
+                outcomes[name], cookies = await one.authenticate(scope, credential)
+                written = {**written, **cookies}
+                if outcomes[name].is_authenticated:
+                    accepted.add(credential[1])
+                else:
+                    refused[name] = credential[1]
+            # What another manager has accepted is its credential, and was none of those that refused it.
+            for name in [name for name, token in refused.items() if token in accepted]:
+                del outcomes[name], refused[name]
+            if refused:
+                break
+        return self._joined(outcomes), written
+
+    def _joined(self, outcomes: dict[str, AnyAuth]) -> AnyAuth:
+        """Return the outcome that stands for the request, and make it lead to the others."""
+        everyone = {one.config.name: outcomes.get(one.config.name, one.anonymous) for one in self._authenticators}
+        found = [*outcomes.values(), *everyone.values()]
+        # Without an identity, a forged request must not reach the application, whatever else is wrong with it.
+        first = next(filter(_has_identity, found), None) or next(filter(cross_origin_error, found), found[0])
+        return with_others(first, {name: auth for name, auth in everyone.items() if auth is not first})
+
+
+def _has_identity(auth: AnyAuth) -> bool:
+    return auth.is_authenticated

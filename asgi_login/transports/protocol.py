@@ -1,0 +1,52 @@
+"""What a transport is: whatever finds a token in a scope."""
+
+from typing import NoReturn, Protocol, runtime_checkable
+
+from asgi_login.scope import Scope
+
+
+@runtime_checkable
+class Transport(Protocol):
+    """Where a token travels. Write your own for another header, a query parameter of a websocket, and so on.
+
+    Attributes:
+        name: What `Auth.transport` says; unique in a manager.
+        ambient: Whether the browser attaches the token by itself, so that requests are origin-checked.
+    """
+
+    @property
+    def name(self) -> str:
+        """What `Auth.transport` says."""
+        ...
+
+    @property
+    def ambient(self) -> bool:
+        """Whether the browser attaches the token by itself."""
+        ...
+
+    def extract(self, scope: Scope, /) -> str | bytes | None:
+        """Return the token of a request, or None if there is none.
+
+        Raises:
+            InvalidRequest: The credential is malformed: the client gets a 400.
+        """
+        ...
+
+
+class SetOnce:
+    """Whose attributes are what they are once they are set: what is written and what is read must not drift apart."""
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if hasattr(self, name):
+            raise AttributeError(f"a transport is immutable: cannot set {name}; make another one")
+        super().__setattr__(name, value)
+
+    def __delattr__(self, name: str) -> NoReturn:
+        raise AttributeError(f"a transport is immutable: cannot delete {name}")
+
+
+def check_name(name: str) -> str:
+    """Return the name of a transport if it is one."""
+    if not isinstance(name, str) or not name:  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise ValueError("a transport's name is a non-empty string")
+    return name

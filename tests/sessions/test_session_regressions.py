@@ -55,21 +55,6 @@ from asgi_login.starlette import install
 DAY = 86_400
 
 
-@pytest.fixture
-def clock():
-    return Clock()
-
-
-@pytest.fixture
-def manager(clock):
-    return make_manager(clock=clock)
-
-
-@pytest.fixture
-def browser(manager):
-    return Browser.of(manager)
-
-
 # starlette-login's defects
 
 

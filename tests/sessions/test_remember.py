@@ -1,0 +1,108 @@
+"""What remembers a login: what it restores, for how long, and for whom."""
+
+from datetime import timedelta
+
+import pytest
+from browser_jar import OTHER_ORIGIN, REMEMBER
+from helpers import COOKIE
+from sessions.browsing import DAY, IDLE, MINUTE, claims_of, kind_of, with_sessions
+
+from asgi_login import InvalidToken
+
+
+def test_a_remembered_login_is_restored_when_the_session_is_gone(browser, manager, clock):
+    browser.login(manager, remember=True, scopes=["read"])
+    first, remembered = claims_of(browser.token()), browser.token(REMEMBER)
+    clock.now += 20 * DAY
+    browser.close()
+    auth = browser.visit()
+    assert (auth.user, auth.scopes, auth.fresh) == ("ada", {"read"}, False)
+    session = claims_of(browser.token())
+    assert kind_of(browser.token()) == "session+jwt"
+    assert session["sid"] != first["sid"]
+    assert session["auth_time"] == clock.now
+    assert (session["fresh"], session["permanent"]) == (False, True)
+    assert browser.token(REMEMBER) != remembered
+    assert claims_of(browser.token(REMEMBER))["exp"] == clock.now + 30 * DAY
+    assert auth.claims["sid"] == session["sid"]
+
+
+def test_a_remembered_login_is_restored_when_the_session_is_expired(browser, manager, clock):
+    browser.login(manager, remember=True)
+    session = browser.token()
+    clock.now += IDLE
+    browser.put(session)
+    assert browser.visit().user == "ada"
+    assert browser.token() != session
+
+
+def test_a_restored_session_starts_a_new_lifetime(clock):
+    manager, browser = with_sessions(clock, lifetime=timedelta(hours=1))
+    browser.login(manager, remember=True)
+    clock.now += 3600
+    assert browser.visit().user == "ada"
+    clock.now += 10 * MINUTE
+    browser.drop(REMEMBER)
+    assert browser.visit().user == "ada"
+
+
+def test_a_restored_session_is_never_fresh_even_right_away(browser, manager):
+    browser.login(manager, remember=True)
+    browser.close()
+    assert browser.send(path="/fresh").status == 401
+    assert not browser.visit().fresh
+    browser.confirm(manager)
+    assert browser.visit().fresh
+    assert browser.send(path="/fresh").status == 200
+
+
+def test_a_login_is_not_remembered_after_its_time(browser, manager, clock):
+    browser.login(manager, remember=True)
+    token = browser.token(REMEMBER)
+    clock.now += 30 * DAY
+    assert browser.names == {COOKIE}
+    browser.close()
+    browser.put(token, REMEMBER)
+    assert browser.visit().user is None
+
+
+def test_a_logout_ends_a_remembered_login(browser, manager, clock):
+    browser.login(manager, remember=True)
+    browser.close()
+    browser.logout(manager)
+    clock.now += DAY
+    assert browser.names == set()
+    assert not browser.visit().is_authenticated
+
+
+def test_a_restored_session_is_written_once_and_then_read(browser, manager):
+    browser.login(manager, remember=True)
+    browser.close()
+    assert len(browser.send().all("set-cookie")) == 2
+    assert browser.send().all("set-cookie") == []
+
+
+def test_another_site_cannot_use_a_remembered_login(browser, manager):
+    browser.login(manager, remember=True)
+    browser.close()
+    before = dict(browser.jar)
+    ran = []
+    answer = browser.send(ran.append, headers=OTHER_ORIGIN)
+    assert (answer.status, answer.all("set-cookie"), ran) == (403, [], [])
+    assert browser.jar == before
+
+
+def test_a_broken_session_is_not_made_up_for_by_what_is_remembered(browser, manager):
+    browser.login(manager, remember=True)
+    browser.put(browser.token()[:-2])
+    assert browser.visit().user is None
+    assert isinstance(browser.auth.error, InvalidToken)
+
+
+@pytest.mark.parametrize("value", ["x", "a.b.c", "\xff", "", '"', "a" * 9000])
+def test_garbage_that_remembers_nobody_stops_no_public_page(browser, value):
+    browser.put(value.encode("latin-1").decode("latin-1"), REMEMBER)
+    answer = browser.send()
+    assert answer.status == 200
+    assert answer.all("set-cookie") == []
+    assert browser.auth.user is None

@@ -78,6 +78,19 @@ import anyio
 
 from asgi_login import current_auth, login_required, requires_scopes
 
+USERS_ONLY = (
+    "/login",
+    "/login-sync",
+    "/fresh",
+    "/fresh-sync",
+    "/read",
+    "/read-sync",
+    "/read-write",
+    "/admin/page",
+    "/bank/page",
+)
+EVERY_GATE = (*USERS_ONLY, "/task-group")
+
 PLAIN = b"nothing to see here"
 PLAIN_HEADERS = [(b"content-type", b"text/plain"), (b"cache-control", b"max-age=60"), (b"x-own", b"\xe4")]
 COOKIE_LINES = [(b"set-cookie", b'a="1, 2"; Path=/'), (b"set-cookie", b"a=3; Path=/x"), (b"set-cookie", b"b=")]

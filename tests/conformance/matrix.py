@@ -40,8 +40,8 @@ def _words(name):
 
 def _heading(item):
     spaced = "".join(f" {one.lower()}" if one.isupper() else one for one in item.cls.__name__.removeprefix("Test"))
-    part = item.path.stem.removeprefix("test_conformance").removeprefix("_")
-    kind = {"": "HTTP", "websocket": "WebSocket"}.get(part, part.capitalize())
+    part = item.path.stem.removeprefix("test_conformance_").partition("_")[0]
+    kind = {"http": "HTTP", "websocket": "WebSocket"}.get(part, part.capitalize())
     return f"{kind}: {spaced.strip()}"
 
 

@@ -7,6 +7,7 @@ import conformance.apps
 import pytest
 from conformance import matrix
 from conformance.browser import Browser
+from conformance.communicator import Communicated
 from conformance.contract import Site
 from conformance.logins import shared
 
@@ -27,13 +28,22 @@ BUILT = {}
 class Mounting:
     """One framework, with the middleware inside of it or around it."""
 
-    def __init__(self, framework, mount):
+    def __init__(self, framework, mount, backend):
         self.framework = framework
         self.mount = mount
+        self.communicated = framework.communicated and backend == "asyncio"
         self.site = None
 
-    def app(self, *logins, mount=None, **settings):
-        """Return the application for these logins; the newest one's `site` is kept.
+    def app(self, *logins, **settings):
+        """Return the application for these logins, as the driver is to speak to it."""
+        return self.served(self.called(*logins, **settings))
+
+    def served(self, app):
+        """Return an application as the driver is to speak to it."""
+        return Communicated(app) if self.communicated else app
+
+    def called(self, *logins, mount=None, **settings):
+        """Return the application for these logins, which the driver calls in its own task; its `site` is kept.
 
         What only shared logins need is built once: an application serves more than one request, and building one
         takes longer than most tests.
@@ -62,7 +72,7 @@ def mounting(request, anyio_backend):
     framework, mount = request.param
     if anyio_backend not in framework.backends:
         pytest.skip(f"{framework.name} does not run on {anyio_backend}")
-    return Mounting(framework, mount)
+    return Mounting(framework, mount, anyio_backend)
 
 
 @pytest.fixture

@@ -181,6 +181,7 @@ class Framework:
         differs: The tests that it must fail, by the reason why. Each is a test's name, or its name, a space and a
             pattern for its parameters; "native:" or "wrapped:" before it says where. Such a test that passes fails.
         no_websockets: Why there are none, where there are none.
+        communicated: Whether asgiref's client speaks to it, on the event loop where that can.
 
     """
 
@@ -192,6 +193,7 @@ class Framework:
     cannot: Mapping[str, str] = field(default_factory=dict)
     differs: Mapping[str, Sequence[str]] = field(default_factory=dict)
     no_websockets: str | None = None
+    communicated: bool = False
 
 
 @login_required

@@ -248,7 +248,7 @@ class TestNestedMiddlewares:
 
     @pytest.fixture
     def app(self, mounting, inner, outer):
-        return AuthMiddleware(mounting.app(inner), outer.manager)
+        return mounting.served(AuthMiddleware(mounting.called(inner), outer.manager))
 
     async def test_the_inner_one_decides_who_it_is(self, app, inner, outer):
         page = (await http(app, "/login", headers=[bearer(inner.token())])).json
@@ -257,7 +257,7 @@ class TestNestedMiddlewares:
 
     async def test_the_inner_one_decides_that_it_is_nobody(self, mounting, inner):
         outer = Logins(OTHER_SECRET, name="outer", transports=[CookieTransport("__Host-outer")])
-        app = AuthMiddleware(mounting.app(inner), outer.manager)
+        app = mounting.served(AuthMiddleware(mounting.called(inner), outer.manager))
         connection = await http(app, "/public", headers=[cookie(outer.token(), "__Host-outer")])
         assert connection.json["user"] is None
         assert connection.json["current_user"] is None

@@ -2,6 +2,7 @@ import anyio
 import pytest
 from conformance import driver
 from conformance.answers import UNAUTHORIZED, assert_refused
+from conformance.connection import Connection
 from conformance.driver import bearer, cookie, http
 from conformance.logins import User
 
@@ -42,7 +43,7 @@ class TestScope:
         assert type(with_us.error) is type(own.error)
 
     async def test_another_kind_of_scope_passes_untouched(self, app, mounting, logins):
-        own = driver.Connection({"type": "telepathy"})
+        own = Connection({"type": "telepathy"})
         with pytest.raises((KeyError, AssertionError)) as problem:
             await mounting.app(logins, mount="bare")(own.scope, None, None)
         with pytest.raises(type(problem.value)):
@@ -117,7 +118,10 @@ class TestIsolation:
             assert (page["user"], page["auth_user"], page["current_user"]) == (name, name, name)
             assert page["scopes"] == page["auth_scopes"] == scopes
 
-    async def test_requests_one_after_the_other_on_one_task_never_see_each_others_identity(self, app, visitors):
+    async def test_requests_one_after_the_other_on_one_task_never_see_each_others_identity(
+        self, mounting, logins, visitors
+    ):
+        app = mounting.called(logins)
         for headers, name, _ in visitors:
             page = (await http(app, "/public", headers=headers)).json
             assert (page["user"], page["current_user"]) == (name, name)
@@ -125,13 +129,14 @@ class TestIsolation:
     @pytest.mark.parametrize(
         "path", ["/public", "/login", "/raises", "/stream-midway", "/catches", "/admin/page", "/nowhere"]
     )
-    async def test_nothing_is_left_in_the_context_of_the_task(self, app, logins, path):
+    async def test_nothing_is_left_in_the_context_of_the_task(self, mounting, logins, path):
+        app = mounting.called(logins)
         for headers in ([bearer(logins.token("ada"))], [bearer(logins.token("broken"))], []):
             await http(app, path, headers=headers)
             with pytest.raises(RuntimeError, match="no request is being handled"):
                 current_auth()
 
     async def test_a_skipped_request_does_not_see_the_one_before(self, mounting, logins):
-        app = mounting.app(logins, skip=["/static"])
+        app = mounting.called(logins, skip=["/static"])
         await http(app, "/public", headers=[bearer(logins.token())])
         assert (await http(app, "/static/page")).json["current_user"] is None

@@ -6,7 +6,8 @@ from conformance import contract
 from conformance.answers import EXPIRED, NOT_FRESH, UNAUTHORIZED, assert_refused
 from conformance.browser import BOTH, CAFE, HTML, SESSION, names
 from conformance.conftest import FRAMEWORKS
-from conformance.driver import DENIAL, Connection, bearer, cookie, http, websocket
+from conformance.connection import Connection
+from conformance.driver import DENIAL, bearer, cookie, http, websocket
 from conformance.logins import Logins, shared
 
 from asgi_login import Sessions

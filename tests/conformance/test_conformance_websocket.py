@@ -267,7 +267,8 @@ class TestIsolation:
             assert {(reply["user"], reply["current_user"]) for reply in heard[number]} == {(name, name)}
 
     @pytest.mark.parametrize("path", ["/ws/echo", "/ws/login", "/ws/after-accept", "/ws/raises", "/admin/ws"])
-    async def test_nothing_is_left_in_the_context_of_the_task(self, app, logins, path):
+    async def test_nothing_is_left_in_the_context_of_the_task(self, mounting, logins, path):
+        app = mounting.called(logins)
         for headers in ([bearer(logins.token("ada"))], []):
             await websocket(app, path, "hello", headers=headers)
             with pytest.raises(RuntimeError, match="no request is being handled"):
@@ -294,7 +295,7 @@ class TestSeveral:
     @pytest.mark.parametrize("path", BEFORE_ACCEPT)
     async def test_of_nested_middlewares_the_inner_one_decides(self, mounting, logins, path):
         outer = Logins(OTHER_SECRET, name="outer", transports=[CookieTransport("__Host-outer")])
-        app = AuthMiddleware(mounting.app(logins), outer.manager)
+        app = mounting.served(AuthMiddleware(mounting.called(logins), outer.manager))
         headers = [cookie(outer.token("bob"), "__Host-outer")]
         connection = await websocket(app, path, headers=headers, extensions=DENIAL)
         assert kinds(connection) == ["websocket.http.response.start", "websocket.http.response.body"]

@@ -172,4 +172,4 @@ DIFFERS = {
     ),
 }
 
-FRAMEWORK = Framework(name="raw", build=build, mounts=("wrapped",), trace="route", differs=DIFFERS)
+FRAMEWORK = Framework(name="raw", build=build, mounts=("wrapped",), trace="route", differs=DIFFERS, communicated=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from asgiref.testing import ApplicationCommunicator
+from conformance.connection import settle
 
 
 @dataclass(frozen=True)
@@ -25,6 +26,8 @@ class Communicated:
         client = ApplicationCommunicator(self.app, connection.scope)
         said = []
         running = client.future
+        # What the application says in this silence, it says before it has heard of a connection.
+        await settle()
         async for message in words:
             _hear(client, connection, said)
             if running.done():

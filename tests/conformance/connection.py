@@ -4,6 +4,8 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import anyio.lowlevel
+
 
 @dataclass
 class Connection:
@@ -126,3 +128,9 @@ class Connection:
             self._violates(unless=good, otherwise=f"a close frame with {code}")
         else:
             self.violations.append(f"{kind} on websocket")
+
+
+async def settle():
+    """Let tasks of the application go on: a client hears an answer before it says more or goes away."""
+    for _ in range(30):
+        await anyio.lowlevel.checkpoint()

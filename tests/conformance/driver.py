@@ -5,9 +5,8 @@ from collections.abc import AsyncGenerator, Iterable
 from functools import partial
 
 import anyio
-import anyio.lowlevel
 from conformance.communicator import Communicated
-from conformance.connection import Connection
+from conformance.connection import Connection, settle
 
 ABSENT = object()
 DENIAL = {"websocket.http.response": {}}
@@ -80,7 +79,7 @@ async def http(app, path, *, method="GET", headers=(), **scope_options):
     else:
         await _run(app, connection, receive, send)
     assert not connection.violations, connection.violations
-    await _settle()
+    await settle()
     return connection
 
 
@@ -152,20 +151,12 @@ async def _request():
     yield dict(REQUEST)
 
 
-async def _settle():
-    """Let tasks of the application go on: a client hears an answer before it says more or goes away."""
-    for _ in range(30):
-        await anyio.lowlevel.checkpoint()
-
-
 async def _messages(texts: Iterable[str] | AsyncGenerator[str]):
-    # What an application says by then, it says before it has heard of a connection.
-    await _settle()
     yield {"type": "websocket.connect"}
     if isinstance(texts, AsyncGenerator):
         async with contextlib.aclosing(texts):
             while True:
-                await _settle()
+                await settle()
                 try:
                     text = await anext(texts)
                 except StopAsyncIteration:
@@ -173,8 +164,8 @@ async def _messages(texts: Iterable[str] | AsyncGenerator[str]):
                 yield {"type": "websocket.receive", "text": text}
     else:
         for text in texts:
-            await _settle()
+            await settle()
             yield {"type": "websocket.receive", "text": text}
-    await _settle()
+    await settle()
     yield {"type": "websocket.disconnect", "code": 1000}
     await anyio.sleep_forever()

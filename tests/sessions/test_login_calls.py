@@ -158,7 +158,7 @@ def test_a_cookie_of_a_derived_class_is_read_by_it_and_so_is_what_remembers(cloc
 
 
 def test_what_is_wrong_for_another_manager_says_nothing_about_a_confirmation(clock):
-    web = make_manager(clock=clock, name="web")
+    web = make_manager(clock=clock, name="web", transports=[CookieTransport()])
     api = make_manager(OTHER_SECRET, clock=clock, name="api", realm="elsewhere", transports=[BearerTransport()])
     answer = Browser.of(api, web).send(web.confirm_login, headers=[*OWN_ORIGIN, bearer("a.b.c")])
     assert (answer.status, answer.all("www-authenticate")) == (401, ['Bearer realm="api"'])

@@ -103,18 +103,22 @@ def respond_with(status):
 
 
 class Started:
-    """Starts the application at its first connection, where a server does not do so by lifespan."""
+    """Starts an application at its first connection; each lifespan gets one of its own: a start wraps handlers anew."""
 
-    def __init__(self, app):
-        self.app = app
+    def __init__(self, make):
+        self.make = make
+        self.app = make()
 
     async def __call__(self, scope, receive, send):
-        if scope["type"] != "lifespan" and not self.app.started:
+        if scope["type"] == "lifespan":
+            await self.make()(scope, receive, send)
+            return
+        if not self.app.started:
             await self.app.start()
         await self.app(scope, receive, send)
 
 
-def build(site: Site):
+def application(site: Site):
     app = Application(router=Router())
     for view in (*all_views(site), *Pages(site).gated()):
         for method in view.methods:
@@ -126,7 +130,11 @@ def build(site: Site):
     app.router.add_get("/abort/{int:status}", abort)
     app.exceptions_handlers[LogInFirstError] = answer_own
     app.exceptions_handlers[NotYoursError] = answer_own
-    started = Started(app)
+    return app
+
+
+def build(site: Site):
+    started = Started(lambda: application(site))
     wrapped = EnoughThreads(Gated(InAnotherTask(started) if site.in_another_task else started))
     return wrapped if site.mount == "bare" else AuthMiddleware(wrapped, site.managers, skip=site.skip)
 

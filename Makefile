@@ -15,7 +15,7 @@ SYNC := $(UV) sync --quiet --frozen --inexact
 COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest lint format bench clean
+.PHONY: help demo test test-all test-lowest lint format house bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,6 +70,10 @@ format: $(VENV)/pyvenv.cfg  ## Put the code into its one format
 	@$(SYNC) --group lint
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
+
+house: $(VENV)/pyvenv.cfg  ## Draw the picture in docs/explanation/house.md anew
+	@$(SYNC) --group test
+	@$(BIN)/python docs/house.py
 
 # fast-jwt is measured where there is npm; where there is none, or no network, the run says that it is left out.
 bench: $(VENV)/pyvenv.cfg  ## Measure what it costs, next to other libraries (QUICK=1 for a look)

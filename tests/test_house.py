@@ -57,10 +57,12 @@ def test_the_kinds_of_the_rooms_are_those_that_the_page_explains():
     assert kinds["front"] >= {"manager", "middleware", "authenticator", "gates", "auth", "config", "errors", "scope"}
 
 
-def test_every_package_has_its_paragraph():
-    packages = {name for name, room in house.rooms("asgi_login").items() if room.files}
-    page = house.PAGE.read_text()
-    assert {name for name in packages if f"\n**{name}** " not in page} == set()
+def test_every_package_has_its_paragraph_that_names_each_of_its_files():
+    paragraphs = house.PAGE.read_text().split("\n\n")
+    for name, room in house.rooms("asgi_login").items():
+        if room.files:
+            (paragraph,) = [text for text in paragraphs if text.startswith(f"**{name}** ")]
+            assert [file for file in room.files if f"`{file}`" not in paragraph] == []
 
 
 def test_new_wings_and_adapters_find_their_place(grown):

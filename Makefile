@@ -15,7 +15,7 @@ SYNC := $(UV) sync --quiet --frozen --inexact
 COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest lint format bench clean
+.PHONY: help demo test test-all test-lowest lint format house bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,7 +57,7 @@ test-lowest: $(VENV)/pyvenv.cfg  ## Run the frameworks' tests on the lowest supp
 	$(UV) pip install --quiet --python .venv-lowest $(LOWEST)
 	.venv-lowest/bin/python -m pytest -q tests/conformance tests/adapters tests/transports
 
-lint: $(VENV)/pyvenv.cfg  ## Check format, style, types and the floors of the house
+lint: $(VENV)/pyvenv.cfg  ## Check format, style, types and imports
 	@$(SYNC) --group lint
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/ruff check --quiet .
@@ -66,17 +66,21 @@ lint: $(VENV)/pyvenv.cfg  ## Check format, style, types and the floors of the ho
 	PATH=$(CURDIR)/$(BIN):$$PATH PYTHONPATH=$(CURDIR) pyright --verifytypes asgi_login --ignoreexternal
 	$(BIN)/lint-imports
 
-format: $(VENV)/pyvenv.cfg  ## Put the code into its one format
+format: $(VENV)/pyvenv.cfg  ## Format the code
 	@$(SYNC) --group lint
 	$(BIN)/ruff format --quiet .
 	$(BIN)/ruff check --quiet --fix .
 
+house: $(VENV)/pyvenv.cfg  ## Draw the picture in docs/explanation/house.md anew
+	@$(SYNC) --group test
+	@$(BIN)/python docs/house.py
+
 # fast-jwt is measured where there is npm; where there is none, or no network, the run says that it is left out.
-bench: $(VENV)/pyvenv.cfg  ## Measure what it costs, next to other libraries (QUICK=1 for a look)
+bench: $(VENV)/pyvenv.cfg  ## Measure performance next to other libraries (QUICK=1 for a rough result)
 	@$(SYNC) --group bench
 	@command -v npm >/dev/null && npm ci --prefix benchmarks/fast_jwt --silent --ignore-scripts || true
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
-clean:  ## Remove what the other commands made
+clean:  ## Remove what the other commands created
 	rm -rf .venv .venv-* .demo benchmarks/fast_jwt/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

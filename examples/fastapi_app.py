@@ -1,4 +1,4 @@
-"""An API on FastAPI: tokens for its clients, the Authorize button in /docs, and a session for its own pages.
+"""An API on FastAPI, with tokens for its clients, the Authorize button in /docs, and a session for its own pages.
 
 export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
 uvicorn examples.fastapi_app:app
@@ -17,11 +17,11 @@ from asgi_login import BearerTransport, CookieTransport
 from asgi_login.fastapi import InvalidCredentialsException, LoginManager, install
 
 passwords = PasswordHash.recommended()  # Argon2id
-HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # in place of a database
-NOBODY = passwords.hash("nobody")  # verified for names that do not exist, so that these take as long
+HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # instead of a database
+NOBODY = passwords.hash("nobody")  # verified for unknown names, so that they take the same time
 SCOPES = {"ada": {"orders:read"}, "bob": set()}
-# Without SECRET this is refused, with the command that makes one. The cookie wants TLS. Firefox and new versions of
-# Chrome take http://localhost for as good; for other browsers there is CookieTransport.insecure_for_development().
+# Without SECRET this raises an error that shows the command to make one. The cookie needs TLS. Firefox and new versions
+# of Chrome also accept http://localhost; for other browsers use CookieTransport.insecure_for_development().
 manager = LoginManager[str](
     os.environ.get("SECRET", ""),
     "/token",
@@ -40,7 +40,7 @@ async def load_user(sub: str) -> str | None:
 def checked(form: Annotated[OAuth2PasswordRequestForm, Depends()]) -> OAuth2PasswordRequestForm:
     if not passwords.verify(form.password, HASHES.get(form.username, NOBODY)) or form.username not in HASHES:
         raise InvalidCredentialsException
-    # A client gets those scopes that it asks for and the user has.
+    # Grant the scopes that the client asks for and the user has.
     form.scopes = sorted(SCOPES[form.username] & set(form.scopes))
     return form
 
@@ -57,7 +57,7 @@ def token(form: Checked, response: Response) -> dict[str, str]:
 
 @app.post("/login", status_code=204)
 def login(form: Checked, request: Request) -> None:
-    # Refused with 403 if a form on another site has sent this.
+    # Refuse a form on another site with 403.
     manager.login_user(request, form.username, scopes=form.scopes)
 
 

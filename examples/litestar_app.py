@@ -1,4 +1,4 @@
-"""An API on Litestar: tokens for its clients, and a session for its own pages.
+"""An API on Litestar, with tokens for its clients and a session for its own pages.
 
 export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
 uvicorn examples.litestar_app:app
@@ -21,11 +21,11 @@ from asgi_login import Auth, BearerTransport, CookieTransport, LoginManager
 from asgi_login.litestar import LoginPlugin, guard
 
 passwords = PasswordHash.recommended()  # Argon2id
-HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # in place of a database
-NOBODY = passwords.hash("nobody")  # verified for names that do not exist, so that these take as long
+HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # instead of a database
+NOBODY = passwords.hash("nobody")  # verified for unknown names, so that they take the same time
 SCOPES = {"ada": {"orders:read"}, "bob": set()}
-# Without SECRET this is refused, with the command that makes one. The cookie wants TLS. Firefox and new versions of
-# Chrome take http://localhost for as good; for other browsers there is CookieTransport.insecure_for_development().
+# Without SECRET this raises an error that shows the command to make one. The cookie needs TLS. Firefox and new versions
+# of Chrome also accept http://localhost; for other browsers use CookieTransport.insecure_for_development().
 manager = LoginManager[str](
     os.environ.get("SECRET", ""),
     "/token",
@@ -41,7 +41,7 @@ async def load_user(sub: str) -> str | None:
 
 @dataclass
 class Credentials:
-    """What the login form sends."""
+    """The fields of the login form."""
 
     username: str
     password: str
@@ -57,7 +57,7 @@ async def granted_scopes(form: Credentials) -> set[str]:
     right = await to_thread.run_sync(passwords.verify, form.password, HASHES.get(name, NOBODY))
     if not right or name not in HASHES:
         raise ClientException("Wrong name or password")
-    # A client gets those scopes that it asks for and the user has.
+    # Grant the scopes that the client asks for and the user has.
     return SCOPES[name] & set(form.scope.split())
 
 
@@ -71,7 +71,7 @@ async def token(data: Form) -> Response[dict[str, str]]:
 @post("/login", status_code=204)
 async def login(data: Form, request: UserRequest) -> None:
     scopes = await granted_scopes(data)
-    # Refused with 403 if a form on another site has sent this.
+    # Refuse a form on another site with 403.
     manager.login_user(request, data.username, scopes=scopes)
 
 

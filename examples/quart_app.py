@@ -1,4 +1,4 @@
-"""A site with a login page and "remember me", on Quart: the login renews itself while it is used.
+"""A site on Quart with a login page and "remember me". Each use renews the login.
 
 export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
 uvicorn examples.quart_app:app
@@ -18,11 +18,11 @@ from asgi_login.quart import current_user, install
 FORM = """<form method=post>{}<input name=username><input name=password type=password>
 <label><input name=remember type=checkbox>Remember me</label><button>Log in</button></form>"""
 passwords = PasswordHash.recommended()  # Argon2id
-HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # in place of a database
-NOBODY = passwords.hash("nobody")  # verified for names that do not exist, so that these take as long
+HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # instead of a database
+NOBODY = passwords.hash("nobody")  # verified for unknown names, so that they take the same time
 SCOPES = {"ada": ["orders:read"], "bob": []}
-# Without SECRET this is refused, with the command that makes one. The cookie wants TLS. Firefox and new versions of
-# Chrome take http://localhost for as good; for other browsers there is CookieTransport.insecure_for_development().
+# Without SECRET this raises an error that shows the command to make one. The cookie needs TLS. Firefox and new versions
+# of Chrome also accept http://localhost; for other browsers use CookieTransport.insecure_for_development().
 manager = LoginManager[str](
     os.environ.get("SECRET", ""), transports=[BearerTransport(), CookieTransport()], redirect_to="/login"
 )
@@ -59,7 +59,7 @@ async def login_form() -> str:
 async def login() -> Response | tuple[str, int]:
     if (name := await checked_name()) is None:
         return FORM.format("Wrong name or password. "), 401
-    # Refused with 403 if a form on another site has sent this.
+    # Refuse a form on another site with 403.
     manager.login_user(request, name, scopes=SCOPES[name], remember="remember" in await request.form)
     return redirect(safe_next(request.args.get("next")), 303)
 

@@ -21,10 +21,10 @@ Send = Callable[[Message], Awaitable[None]]
 
 MAX_FORM_BYTES = 4_096
 passwords = PasswordHash.recommended()  # Argon2id
-HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # in place of a database
-NOBODY = passwords.hash("nobody")  # verified for names that do not exist, so that these take as long
+HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # instead of a database
+NOBODY = passwords.hash("nobody")  # verified for unknown names, so that they take the same time
 SCOPES = {"ada": ["orders:read"], "bob": []}
-# This key is gone when the process ends, and every login with it: a service reads its secret from the environment.
+# This key and every login end with the process. A real service reads its secret from the environment.
 manager = LoginManager[str](Key.generate(), transports=[BearerTransport(), CookieTransport()])
 
 
@@ -51,7 +51,7 @@ async def log_in(scope: Message, receive: Receive, send: Send) -> None:
     if scope["path"] == "/token":
         token = manager.create_access_token(data={"sub": name}, scopes=SCOPES[name])
         return await respond(send, 200, {"access_token": token, "token_type": "bearer"})
-    # Refused with 403 if a form on another site has sent this.
+    # Refuse a form on another site with 403.
     manager.login_user(scope, name, scopes=SCOPES[name])
     return await respond(send, 200, {"user": name})
 

@@ -47,7 +47,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 API = ROOT / "docs" / "reference" / "api.md"
 KINDS = {"python", "python continued", "python fragment", "python signature", "pycon", "console", "sh"}
-OTHER_LANGUAGES = {"", "text", "json", "http", "html", "toml"}
+OTHER_LANGUAGES = {"", "text", "json", "http", "html", "toml", "mermaid"}
 SECRET = secrets.token_urlsafe(48)
 
 
@@ -263,7 +263,8 @@ def test_every_make_command_in_the_pages_exists():
 
 def test_the_readme_names_every_dependency():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    (named,) = re.findall(r"^It brings (.*) along, and no framework\.$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    readme = (ROOT / "README.md").read_text().replace("\n", " ")
+    (named,) = re.findall(r"asgi-login itself depends on (.*?), and on no framework\.", readme)
     needed = {re.match(r"[\w-]+", requirement)[0] for requirement in project["dependencies"]}
     assert set(re.split(r", | and ", named.lower())) == needed
 

@@ -1,1 +1,1 @@
-"""Five applications under one login: FastAPI, Starlette, Quart, Litestar and plain ASGI. Start it with `make demo`."""
+"""Five applications with one login: FastAPI, Starlette, Quart, Litestar and plain ASGI. Start it with `make demo`."""

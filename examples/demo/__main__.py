@@ -11,20 +11,20 @@ MAX_PORT = 65_535
 
 
 def stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    """End the demo, as whoever sends the signal asks for; that is no failure."""
+    """End the demo successfully: whoever sent the signal asked for it."""
     sys.exit(0)
 
 
 def port(text: str) -> int:
-    """Read the value of --port."""
+    """Return the value of --port."""
     if not text.isascii() or not text.isdecimal() or int(text) > MAX_PORT:
         raise argparse.ArgumentTypeError(f"a port is a number from 0 to {MAX_PORT}, not {text!r}")
     return int(text)
 
 
 def main() -> None:
-    """Read the arguments and serve until a signal comes."""
-    # First of all: the imports of the frameworks take a moment, in which Ctrl-C must end the demo cleanly too.
+    """Read the arguments, and serve until a signal arrives."""
+    # This comes first because importing the frameworks takes a moment, and Ctrl-C must end the demo cleanly even then.
     signal.signal(signal.SIGINT, stop)
     signal.signal(signal.SIGTERM, stop)
     parser = argparse.ArgumentParser(prog="python -m examples.demo", description="Five applications under one login.")

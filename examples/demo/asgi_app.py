@@ -1,4 +1,4 @@
-"""The application without a framework: three callables and a Gate; the visitor is in `scope["state"]`."""
+"""The application without a framework: three callables and a Gate. The visitor is in `scope["state"]`."""
 
 import json
 from collections.abc import Awaitable, Callable, MutableMapping
@@ -13,7 +13,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 
 async def me(scope: Scope, _receive: Receive, send: Send) -> None:
-    """Tell who the visitor is."""
+    """Return who the visitor is."""
     state = scope["state"]
     visitor = {"user": state["user"].name, "scopes": sorted(state["scopes"]), "fresh": state["auth"].fresh}
     body = json.dumps({"app": "plain ASGI", **visitor})
@@ -30,7 +30,7 @@ ROUTES = {"/me": Gate(me), "/audit": Gate(audit, scopes=["audit:read"])}
 
 
 async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Find out who answers."""
+    """Choose the callable that answers."""
     if scope["type"] != "http":
         await receive()
         await send({"type": "websocket.close"})
@@ -45,7 +45,7 @@ async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 async def respond(send: Send, status: int, kind: str, body: str, *headers: tuple[bytes, bytes]) -> None:
-    """Send a whole response."""
+    """Send a complete response."""
     content = body.encode()
     lines = [(b"content-type", kind.encode()), (b"content-length", str(len(content)).encode()), *headers]
     await send({"type": "http.response.start", "status": status, "headers": lines})

@@ -1,4 +1,4 @@
-"""The FastAPI application: the manager is the dependency, and its scopes stand in OpenAPI."""
+"""The FastAPI application: the manager is a dependency, and OpenAPI lists its scopes."""
 
 from typing import Annotated
 
@@ -22,7 +22,7 @@ class Me(BaseModel):
 
 
 def fastapi_app(manager: LoginManager[User]) -> FastAPI:
-    """Return the application that is mounted at /fastapi."""
+    """Return the application that the site mounts at /fastapi."""
     app = FastAPI(title="asgi-login demo", redoc_url=None)
 
     @app.get("/me", summary="Who you are")

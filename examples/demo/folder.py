@@ -1,4 +1,4 @@
-"""The folder of the demo: it keeps the signing key and the users from one start to the next."""
+"""The folder of the demo, which keeps the signing key and the users from one start to the next."""
 
 import os
 import secrets
@@ -9,13 +9,13 @@ from asgi_login import Key
 
 
 def open_folder(folder: Path) -> Path:
-    """Make the folder where there is none, for this user only, and return its absolute path."""
+    """Create the folder if it is missing, for this user only, and return its absolute path."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder.resolve()
 
 
 def load_key(folder: Path) -> Key:
-    """Return the signing key, made at the first start: a new one at each start would end every login."""
+    """Return the signing key. The first start creates it; a new key at each start would end every login."""
     path = folder / "key"
     if not path.exists():
         _write_once(path, secrets.token_urlsafe(48))
@@ -23,12 +23,12 @@ def load_key(folder: Path) -> Key:
 
 
 def _write_once(path: Path, secret: str) -> None:
-    """Write a file that only this user can read, all of it at once, unless it exists.
+    """Write a file that only this user can read, in one step, unless it exists.
 
     A link appears with its whole content or not at all, and never replaces a file: of two demos that start at
     the same moment, both end up with the key of the first.
     """
-    # mkstemp makes the file with mode 0600.
+    # mkstemp creates the file with mode 0600.
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=".key-")
     try:
         with open(descriptor, "w", encoding="ascii") as file:  # noqa: PTH123 - a descriptor has no Path

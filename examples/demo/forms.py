@@ -1,4 +1,4 @@
-"""Reads what a form posts."""
+"""Reads posted forms."""
 
 from starlette.requests import Request
 
@@ -6,7 +6,7 @@ URLENCODED = "application/x-www-form-urlencoded"
 
 
 async def read_form(request: Request) -> dict[str, str] | None:
-    """Return the fields of a posted form, or None if it is no such form or has a field twice (RFC 6749 §3.2)."""
+    """Return the fields of a posted form, or None if the body is not a form or repeats a field (RFC 6749 §3.2)."""
     if request.headers.get("content-type", "").partition(";")[0].strip().lower() != URLENCODED:
         return None
     async with request.form() as form:

@@ -1,4 +1,4 @@
-"""The Litestar application: guards on its handlers, the visitor from `get_auth(request)`."""
+"""The Litestar application: its handlers have guards, and `get_auth(request)` returns the visitor."""
 
 import logging
 from typing import Any
@@ -17,7 +17,7 @@ _log = logging.getLogger("demo")
 
 @get("/me", guards=[guard()])
 async def me(request: Request[Any, Any, Any]) -> dict[str, Any]:
-    """Tell who the visitor is."""
+    """Return who the visitor is."""
     auth: Auth[User] = get_auth(request)
     name = auth.user.name if auth.user else None
     return {"app": "Litestar", "user": name, "scopes": sorted(auth.scopes), "fresh": auth.fresh}
@@ -30,10 +30,10 @@ async def invoices(request: Request[Any, Any, Any]) -> str:
 
 
 async def log_failure(problem: Exception, scope: Scope) -> None:
-    """Log what Litestar answers with a 500; a refusal is answered and logged by the AuthMiddleware around the site."""
+    """Log errors that become a 500. The AuthMiddleware around the site answers and logs refusals."""
     if not isinstance(problem, (AuthError, HTTPException)):
         _log.error("%s failed", scope["path"], exc_info=problem)
 
 
-# Logging is set up by the server, for all five.
+# The server sets up logging for all five applications.
 litestar_app = Litestar([me, invoices], after_exception=[log_failure], logging_config=None, openapi_config=None)

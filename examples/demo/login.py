@@ -1,4 +1,4 @@
-"""The one login: how tokens are signed, where they travel, how long logins last, and who their users are."""
+"""The shared login: how tokens are signed, where they travel, how long logins last, and who the users are."""
 
 from datetime import timedelta
 from operator import attrgetter
@@ -9,14 +9,14 @@ from examples.demo.users import SCOPES, User, Users
 
 LIFETIME = timedelta(minutes=15)
 
-# Plain http on this machine only. With TLS this is CookieTransport().
+# For plain http on this machine only. With TLS, use CookieTransport().
 COOKIE = CookieTransport.insecure_for_development("asgi-login-demo")
 
 
 def make_manager(key: Key, users: Users, cookie: CookieTransport = COOKIE) -> LoginManager[User]:
     """Return the manager of all five applications.
 
-    The LoginManager of the FastAPI adapter is the one of `asgi_login`, and a dependency besides.
+    It is the LoginManager of the FastAPI adapter: the core LoginManager that is also a dependency.
     """
     manager = LoginManager[User](
         key,
@@ -25,7 +25,7 @@ def make_manager(key: Key, users: Users, cookie: CookieTransport = COOKIE) -> Lo
         default_expiry=LIFETIME,
         scopes=SCOPES,
         sessions=Sessions(
-            # Shorter than anybody would set it, so that there is something to see.
+            # Much shorter than in a real application, so that visitors see it expire.
             fresh_for=timedelta(minutes=1),
             stamp=attrgetter("stamp"),
             reauthenticate_at="/confirm",

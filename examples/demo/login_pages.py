@@ -1,4 +1,4 @@
-"""The pages with which a browser logs in, confirms its login, and logs out, here or everywhere."""
+"""The pages on which a browser logs in, confirms its login, and logs out, here or everywhere."""
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -28,8 +28,8 @@ class LoginPages:
     """The pages.
 
     Args:
-        manager: Writes the cookies. It refuses to for a form that another site has sent, so no page need look.
-        users: Knows the passwords.
+        manager: Writes the cookies. It refuses forms from other sites, so the pages need not check.
+        users: Checks the passwords.
 
     """
 
@@ -42,7 +42,7 @@ class LoginPages:
         return _login_page(request, next_page=safe_next(request.query_params.get("next")))
 
     async def login(self, request: Request) -> Response:
-        """Log in, and go on to where the browser wanted to be."""
+        """Log in, and redirect to the page that the browser asked for."""
         form = await read_form(request) or {}
         next_page = safe_next(form.get("next"))
         name = form.get("username", "")
@@ -54,11 +54,11 @@ class LoginPages:
         return RedirectResponse(next_page, status_code=303)
 
     async def confirm_form(self, request: Request) -> Response:
-        """Ask for the password again: the login is too old for the page, or was restored without one."""
+        """Ask for the password again, because the login is too old or was restored without a password."""
         return _confirm_page(request, next_page=safe_next(request.query_params.get("next")))
 
     async def confirm(self, request: Request) -> Response:
-        """Make the login fresh, and go on to where the browser wanted to be."""
+        """Make the login fresh, and redirect to the page that the browser asked for."""
         auth: Auth[User] = get_auth(request)
         form = await read_form(request) or {}
         next_page = safe_next(form.get("next"))
@@ -66,13 +66,13 @@ class LoginPages:
         if user is None:
             return _confirm_page(request, next_page=next_page, problem="The password is wrong.")
         if "sid" not in auth.claims:
-            # The access token of an API client, which belongs to no session.
+            # The request carries the access token of an API client, which belongs to no session.
             return RedirectResponse("/login", status_code=303)
         self._manager.confirm_login(request)
         return RedirectResponse(next_page, status_code=303)
 
     async def account(self, request: Request) -> Response:
-        """Show what only those may see who have just typed their password."""
+        """Show the page that requires a recent password."""
         return HTMLResponse(page("account", title="Account", user=request.state.user, **visitor(get_auth(request))))
 
     async def logout(self, request: Request) -> Response:
@@ -81,7 +81,7 @@ class LoginPages:
         return RedirectResponse("/", status_code=303)
 
     async def logout_everywhere(self, request: Request) -> Response:
-        """Log out in all browsers; the tokens of API clients live on until they expire."""
+        """Log out in all browsers. The tokens of API clients remain valid until they expire."""
         self._manager.logout_user(request)
         await self._users.log_out_everywhere(request.state.user.name)
         return RedirectResponse("/", status_code=303)

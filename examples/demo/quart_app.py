@@ -1,4 +1,4 @@
-"""The Quart application: decorators on its views, the visitor is `current_user`."""
+"""The Quart application: its views have decorators, and `current_user` is the visitor."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from asgi_login.quart import current_user
 from examples.demo.pages import protected_page
 
 quart_app = Quart(__name__, static_folder=None)
-# A refusal goes to the AuthMiddleware around the site, which answers it, and a failure to the server's log.
+# The AuthMiddleware around the site answers refusals, and failures go to the server's log.
 quart_app.config["PROPAGATE_EXCEPTIONS"] = True
 
 
 @quart_app.get("/me")
 @login_required
 async def me() -> dict[str, Any]:
-    """Tell who the visitor is."""
+    """Return who the visitor is."""
     auth = current_auth()
     return {"app": "Quart", "user": current_user.name, "scopes": sorted(auth.scopes), "fresh": auth.fresh}
 

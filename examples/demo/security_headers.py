@@ -1,11 +1,11 @@
-"""The headers that tell the browser what a page may do, and that nothing may be kept."""
+"""The headers that tell the browser what a page may do, and that it must not store the page."""
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DOCS = "/fastapi/docs"
 
-# Scripts, styles and requests of our own only: injected markup could neither run nor send a form elsewhere.
+# Allow only our own scripts, styles and requests: injected markup can neither run nor send a form elsewhere.
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; "
     "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -19,7 +19,7 @@ DOCS_POLICY = (
 
 
 class SecurityHeaders:
-    """Adds them to what an application sends."""
+    """Adds the headers to the responses of an application."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -34,7 +34,7 @@ class SecurityHeaders:
                     headers["Content-Security-Policy"] = DOCS_POLICY if scope["path"] == DOCS else POLICY
                     headers["Referrer-Policy"] = "same-origin"
                 headers["X-Content-Type-Options"] = "nosniff"
-                # What a user saw must be gone after the logout, from the browser's cache too.
+                # After the logout, the browser's cache must not hold what the user saw.
                 headers["Cache-Control"] = "no-store"
             await send(message)
 

@@ -1,4 +1,4 @@
-"""Starts the server and says what there is to try."""
+"""Starts the server, and prints what to try."""
 
 import errno
 import logging
@@ -27,15 +27,15 @@ def serve(port: int, folder: Path) -> None:
     except (OSError, sqlite3.Error, ValueError) as problem:
         sys.exit(f"The folder {folder} cannot be used: {problem}")
 
-    # Not before: they import five frameworks, and whoever chose a taken port need not wait for that.
+    # These import five frameworks. A port that is taken is reported before that.
     from examples.demo.login import make_manager  # noqa: PLC0415
     from examples.demo.site import make_site  # noqa: PLC0415
 
-    # Of the server's lines the warnings; of asgi_login's and ours also why a request was refused.
+    # Show warnings of the server, and of asgi_login and the demo also why a request was refused.
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s  %(name)s  %(message)s", datefmt="%H:%M:%S")
     for name in ("asgi_login", "demo"):
         logging.getLogger(name).setLevel(logging.INFO)
-    # uvicorn says so of each websocket that gets an HTTP answer (github.com/Kludex/uvicorn/pull/3138).
+    # uvicorn logs this for each websocket that gets an HTTP answer (github.com/Kludex/uvicorn/pull/3138).
     logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.msg)
     address = f"http://{HOST}:{listener.getsockname()[1]}"
     site = make_site(make_manager(key, users), users)
@@ -43,11 +43,11 @@ def serve(port: int, folder: Path) -> None:
 
 
 class Server(uvicorn.Server):
-    """A uvicorn that introduces itself as soon as it answers.
+    """A uvicorn server that prints an introduction when it is ready.
 
     Args:
-        app: What it serves.
-        introduction: What it prints.
+        app: The application to serve.
+        introduction: The text to print.
 
     """
 
@@ -57,7 +57,7 @@ class Server(uvicorn.Server):
                 app,
                 log_config=None,
                 access_log=False,
-                # No proxy stands before it, so nobody's X-Forwarded-For is to be believed.
+                # There is no proxy in front, so do not trust X-Forwarded-For.
                 proxy_headers=False,
                 server_header=False,
                 timeout_graceful_shutdown=3,
@@ -66,7 +66,7 @@ class Server(uvicorn.Server):
         self._introduction = introduction
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to answer."""
+        """Start to serve."""
         await super().startup(sockets)
         print(self._introduction, flush=True)
 
@@ -81,11 +81,11 @@ def _listen(port: int) -> socket.socket:
 
 
 def introduction(address: str, folder: Path) -> str:
-    """Return what stands on the terminal while the demo runs."""
+    """Return the text that the terminal shows while the demo runs."""
     users = "\n".join(f"  {one.name}   {one.password:<18}  {' '.join(one.scopes) or 'none'}" for one in ACCOUNTS)
     bob = ACCOUNTS[1]
     return f"""
-asgi-login demo: five applications under one login
+asgi-login demo: five applications with one login
 
   {address}               log in here
   {address}/fastapi/docs  the API, with its Authorize button

@@ -1,4 +1,4 @@
-"""The site: its own pages, the five applications mounted in it, and the one AuthMiddleware around them all."""
+"""The site: its own pages, the five mounted applications, and one AuthMiddleware around all of them."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,7 @@ def make_site(manager: LoginManager[User], users: Users) -> ASGIApp:
 
 
 async def home(request: Request) -> Response:
-    """Show who the visitor is, and where to go."""
+    """Show who the visitor is, and the links to the applications."""
     auth: Auth[User] = get_auth(request)
     return HTMLResponse(
         page(

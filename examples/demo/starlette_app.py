@@ -1,4 +1,4 @@
-"""The Starlette application: decorators on its views, the visitor on `request.state`."""
+"""The Starlette application: its views have decorators, and `request.state` has the visitor."""
 
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -12,7 +12,7 @@ from examples.demo.pages import protected_page
 
 @login_required
 async def me(request: Request) -> JSONResponse:
-    """Tell who the visitor is."""
+    """Return who the visitor is."""
     state = request.state
     visitor = {"user": state.user.name, "scopes": sorted(state.scopes), "fresh": state.auth.fresh}
     return JSONResponse({"app": "Starlette", **visitor})

@@ -1,4 +1,4 @@
-"""The token endpoint: a name and a password for an access token (RFC 6749 §4.3)."""
+"""The token endpoint: it exchanges a name and a password for an access token (RFC 6749 §4.3)."""
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -9,12 +9,12 @@ from examples.demo.forms import read_form
 from examples.demo.login import LIFETIME
 from examples.demo.users import User, Users
 
-# RFC 6749 §5.1: no cache may keep a token.
+# RFC 6749 §5.1: no cache may store a token.
 NO_STORE = {"Cache-Control": "no-store", "Pragma": "no-cache"}
 
 
 def token_route(manager: LoginManager[User], users: Users) -> Route:
-    """Return the route that API clients, and the Authorize button of the API's documentation, post to."""
+    """Return the route to which API clients, and the Authorize button of the API documentation, post."""
 
     async def token(request: Request) -> JSONResponse:
         form = await read_form(request)
@@ -29,7 +29,7 @@ def token_route(manager: LoginManager[User], users: Users) -> Route:
         if user is None:
             return _refused("invalid_grant", "The name or the password is wrong")
         requested = form.get("scope", "").split(" ")
-        # RFC 6749 §3.3: a client that asks for nothing in particular gets the default, here all that its user has.
+        # RFC 6749 §3.3: a client that asks for no scope gets the default, here all scopes of its user.
         scopes = sorted(user.scopes.intersection(requested) if any(requested) else user.scopes)
         content = {
             "access_token": manager.create_access_token(data={"sub": user.name}, scopes=scopes),
@@ -43,5 +43,5 @@ def token_route(manager: LoginManager[User], users: Users) -> Route:
 
 
 def _refused(error: str, description: str) -> JSONResponse:
-    """RFC 6749 §5.2."""
+    """Return an error (RFC 6749 §5.2)."""
     return JSONResponse({"error": error, "error_description": description}, status_code=400, headers=NO_STORE)

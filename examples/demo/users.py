@@ -1,4 +1,4 @@
-"""The users of the demo, in SQLite, with their passwords hashed by argon2."""
+"""The users of the demo, in SQLite, with passwords hashed by argon2."""
 
 import hashlib
 import secrets
@@ -19,19 +19,19 @@ SCOPES = {
     "audit:read": "Read the audit log (plain ASGI)",
 }
 
-# One hash takes 64 MiB and a processor for a moment: without a limit, logging in would be a way to exhaust both.
+# One hash takes 64 MiB and a processor for a moment. Without a limit, logins could exhaust both.
 MAX_HASHES_AT_ONCE = 4
 
 
 class Account(NamedTuple):
-    """What a demo user is made from."""
+    """The data of a demo user."""
 
     name: str
     password: str
     scopes: tuple[str, ...]
 
 
-# Printed at start: these passwords protect nothing.
+# The demo prints these passwords at start; they protect nothing.
 ACCOUNTS = (
     Account("ada", "analytical-engine", tuple(SCOPES)),
     Account("bob", "can-we-fix-it", ()),
@@ -40,12 +40,12 @@ ACCOUNTS = (
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """Who is logged in. The password's hash stays in the database.
+    """The user who is logged in. The hash of the password stays in the database.
 
     Attributes:
-        name: Unique.
+        name: The unique name.
         scopes: What this user may do.
-        stamp: Changes with the password, and when the user logs out everywhere; each ends all sessions.
+        stamp: Changes with the password, and when the user logs out everywhere. Each change ends all sessions.
     """
 
     name: str
@@ -54,7 +54,7 @@ class User:
 
 
 class Row(NamedTuple):
-    """A line of the table."""
+    """A row of the table."""
 
     name: str
     password: str
@@ -62,7 +62,7 @@ class Row(NamedTuple):
     logouts: int
 
     def user(self) -> User:
-        """Return whom it describes."""
+        """Return the user that the row describes."""
         stamp = hashlib.sha256(f"{self.logouts} {self.password}".encode()).hexdigest()
         return User(self.name, frozenset(self.scopes.split()), stamp)
 
@@ -71,7 +71,7 @@ class Users:
     """The table of users.
 
     Args:
-        database: The file, made where there is none.
+        database: The file, which is created if it is missing.
 
     """
 
@@ -90,16 +90,16 @@ class Users:
                 self._add(account)
 
     def find(self, name: str) -> User | None:
-        """Return a user by name: the user loader. It blocks, so the library runs it in a worker thread."""
+        """Return a user by name. This is the user loader; it blocks, so the library runs it in a worker thread."""
         row = self._row(name)
         return None if row is None else row.user()
 
     async def authenticate(self, name: str, password: str) -> User | None:
-        """Return the user if the password is theirs."""
+        """Return the user if the password is correct."""
         return await to_thread.run_sync(self._authenticate, name, password, limiter=self._limiter)
 
     async def log_out_everywhere(self, name: str) -> None:
-        """Change the user's stamp, and with it end every session, in this browser and all others."""
+        """Change the user's stamp, which ends every session, in this browser and all others."""
         await to_thread.run_sync(self._count_logout, name)
 
     def _count_logout(self, name: str) -> None:
@@ -108,7 +108,7 @@ class Users:
 
     def _authenticate(self, name: str, password: str) -> User | None:
         row = self._row(name)
-        # An unknown name costs a verification too: the time of the answer must not tell which names exist.
+        # Verify a hash for an unknown name too, so that the response time does not reveal which names exist.
         is_right = self._hasher.verify(password, self._nobodys_hash if row is None else row.password)
         return row.user() if row is not None and is_right else None
 

@@ -1,7 +1,7 @@
 """What several frameworks do in the same way differently: entries of `Framework.differs`."""
 
 ANSWERS_500_ITSELF = {
-    "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
+    "The framework answers an exception with 500 itself, and hides it from outer middleware": (
         "test_a_manager_that_nobody_knows_is_a_mistake_and_no_refusal",
         "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login",
         "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login-sync",
@@ -24,7 +24,7 @@ ANSWERS_500_ITSELF = {
     ),
 }
 NO_MARK_OF_REQUIRE = {
-    "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
+    "A direct call of require() leaves no mark, and the framework answers or closes before we see the exception": (
         "test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
         "test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",
         "test_require_by_hand_is_answered_where_the_error_is_known /require-fresh-answer2",

@@ -9,12 +9,12 @@ FILE = Path(__file__).parents[2] / "docs" / "reference" / "conformance.md"
 
 INTRODUCTION = """# What holds in which framework
 
-The conformance suite drives every framework with the same requests and expects the same answers. This page is
-written by it (`python -m pytest tests/conformance --write-matrix`), and a test fails where page and suite differ.
+The conformance suite sends the same requests to every framework and expects the same answers. The suite writes this
+page (`python -m pytest tests/conformance --write-matrix`), and a test fails if page and suite differ.
 
-*native* is the framework's own `install` or plugin, *wrapped* is `AuthMiddleware(app, manager)` from outside. `yes`
-means that every case of the behaviour holds. A number means that it does not, or not in every case (`partly`), for
-the reason below the tables; the suite checks that it is really so.
+*native* means the framework's own `install` or plugin, and *wrapped* means `AuthMiddleware(app, manager)` from outside.
+`yes` means that every case of the behaviour holds. `no` and `partly` mean that no case holds, or only some, for the
+reason with that number below the tables. The suite verifies each exception too.
 """
 
 

@@ -1,4 +1,4 @@
-// Asks each application what it says to this visitor, and writes the answer next to its link.
+// Asks each application who the visitor is, and writes the answer next to its link.
 
 async function ask(status) {
   const response = await fetch(status.dataset.ask, { headers: { Accept: "application/json" } });
@@ -12,9 +12,9 @@ for (const status of document.querySelectorAll("[data-ask]")) {
   ask(status).catch(() => { status.textContent = "no answer"; });
 }
 
-// The same over a websocket: what it says first, or that it was refused.
+// Does the same over a websocket: writes its first message, or that it was refused.
 function connect(status) {
-  // A path alone is an address only to the browsers of the last years.
+  // Older browsers do not accept a path alone as the address of a websocket.
   const socket = new WebSocket(new URL(status.dataset.connect, location.href.replace(/^http/, "ws")));
   socket.onmessage = (message) => {
     status.classList.add("open");

@@ -142,23 +142,25 @@ def build(site: Site):
 DIFFERS = {
     **ANSWERS_500_ITSELF,
     **NO_MARK_OF_REQUIRE,
-    "it has no background tasks of a response": (
+    "The framework has no background tasks that belong to a response": (
         "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers0",
         "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers1",
     ),
-    "it knows no state of the lifespan": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
-    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+    "The framework does not support lifespan state": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
+    "The framework refuses an unknown scope type with its own exception, with or without us": (
         "test_another_kind_of_scope_passes_untouched",
     ),
-    "its 500 comes outside of its except block: a failure after a caught refusal looks like the refusal": (
+    "The framework sends its 500 after its except block, so a failure after a caught refusal looks like the refusal": (
         "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
         "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails-sync",
     ),
-    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+    "Only the adapters of Starlette, FastAPI and Litestar have websocket_denial": (
         "test_a_websocket_is_refused_in_the_applications_own_words",
     ),
-    "it asks its exception handlers for HTTP only": ("test_the_applications_exceptions_are_raised_in_place_of_ours",),
-    "it ends the websocket itself after an exception, and lets no middleware outside see which it was": (
+    "The framework calls exception handlers for HTTP only": (
+        "test_the_applications_exceptions_are_raised_in_place_of_ours",
+    ),
+    "The framework closes the websocket after an exception itself, and hides the exception from outer middleware": (
         "test_its_own_exception_passes_through /ws/raises",
         "test_its_own_exception_passes_through /ws/catches-and-fails",
         "test_its_own_exception_passes_through_after_the_accept",

@@ -141,25 +141,25 @@ def build(site: Site):
 
 DIFFERS = {
     **ANSWERS_500_ITSELF,
-    "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
+    "A direct call of require() leaves no mark, and the framework answers or closes before we see the exception": (
         "test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
         "test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",
         "test_require_by_hand_is_answered_where_the_error_is_known /require-fresh-answer2",
     ),
-    "it has no background tasks of a response": (
+    "The framework has no background tasks that belong to a response": (
         "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers0",
         "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers1",
     ),
-    "it refuses the lifespan, and so knows no state of it": (
+    "The framework refuses the lifespan protocol, so there is no lifespan state": (
         "test_state_that_is_the_one_of_the_lifespan_is_copied_first",
     ),
-    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+    "The framework refuses an unknown scope type with its own exception, with or without us": (
         "test_another_kind_of_scope_passes_untouched",
     ),
-    "it reads the request itself before any view, and Gate answers before it does": (
+    "The framework reads the request before any view, but Gate answers before that": (
         "test_receive_is_not_called_by_us /admin/page",
     ),
-    "its 500 comes outside of its except block: a failure after a caught refusal looks like the refusal": (
+    "The framework sends its 500 after its except block, so a failure after a caught refusal looks like the refusal": (
         "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
         "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails-sync",
     ),
@@ -172,5 +172,5 @@ FRAMEWORK = Framework(
     mounts=("wrapped",),
     trace="route",
     differs=DIFFERS,
-    no_websockets="Django's ASGI handler refuses every scope but http",
+    no_websockets="Django's ASGI handler refuses every scope type except http",
 )

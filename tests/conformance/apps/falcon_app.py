@@ -134,7 +134,7 @@ def build(site: Site):
 
 
 DIFFERS = {
-    "falcon.sync_to_async loses the context, in which a gate of a plain function finds the request": (
+    "falcon.sync_to_async loses the context in which the gate of a plain function finds the request": (
         "test_a_request_without_a_credential_is_explicitly_anonymous /public-sync",
         "test_a_good_token_gives_the_user_to_scope_and_context /public-sync-bearer",
         "test_a_good_token_gives_the_user_to_scope_and_context /public-sync-cookie",
@@ -184,19 +184,19 @@ DIFFERS = {
     ),
     **ANSWERS_500_ITSELF,
     **NO_MARK_OF_REQUIRE,
-    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+    "The framework refuses an unknown scope type with its own exception, with or without us": (
         "test_another_kind_of_scope_passes_untouched",
     ),
-    "it reads the request itself before any view, and Gate answers before it does": (
+    "The framework reads the request before any view, but Gate answers before that": (
         "test_receive_is_not_called_by_us /admin/page",
     ),
-    "its 500 comes outside of its except block: a failure after a caught refusal looks like the refusal": (
+    "The framework sends its 500 after its except block, so a failure after a caught refusal looks like the refusal": (
         "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
     ),
-    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+    "Only the adapters of Starlette, FastAPI and Litestar have websocket_denial": (
         "test_a_websocket_is_refused_in_the_applications_own_words",
     ),
-    "it ends the websocket itself after an exception, and lets no middleware outside see which it was": (
+    "The framework closes the websocket after an exception itself, and hides the exception from outer middleware": (
         "test_its_own_exception_passes_through /ws/raises",
         "test_its_own_exception_passes_through /ws/catches-and-fails",
         "test_its_own_exception_passes_through_after_the_accept",

@@ -136,7 +136,7 @@ def build(site: Site):
 
 
 DIFFERS = {
-    "it answers 500 for an exception itself, and lets no middleware outside see which it was": (
+    "The framework answers an exception with 500 itself, and hides it from outer middleware": (
         "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh",
         "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /fresh-sync",
         "test_a_gate_outside_of_the_middleware_is_a_mistake_and_no_refusal /login",
@@ -169,7 +169,7 @@ DIFFERS = {
         "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails",
         "test_another_exception_after_a_refusal_stays_what_it_is /catches-and-fails-sync",
     ),
-    "it says `more_body` where we leave it out; lines and bytes are the same": (
+    "The framework sends `more_body` and we omit it; headers and body are the same": (
         "native:test_the_whole_answer_is_that_of_a_bare_application /fresh",
         "native:test_the_whole_answer_is_that_of_a_bare_application /fresh-sync",
         "native:test_the_whole_answer_is_that_of_a_bare_application /login",
@@ -178,7 +178,7 @@ DIFFERS = {
         "native:test_the_whole_answer_is_that_of_a_bare_application /read-sync",
         "native:test_the_whole_answer_is_that_of_a_bare_application /read-write",
     ),
-    "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
+    "A direct call of require() leaves no mark, and the framework answers or closes before we see the exception": (
         "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
         "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-fresh-answer2",
         "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",
@@ -189,7 +189,7 @@ DIFFERS = {
         "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation bearer-/ws/require",
         "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation cookie-/ws/require",
     ),
-    "its middleware runs where it has a route: for any other path its own 404 comes first": (
+    "Middleware inside of the framework runs for existing routes only; any other path gets its 404 first": (
         "native:test_a_cookie_credential_adds_vary_and_nothing_else False-/nowhere",
         "native:test_a_cookie_credential_adds_vary_and_nothing_else True-/nowhere",
         "native:test_a_path_with_dots_is_not_skipped",
@@ -197,24 +197,26 @@ DIFFERS = {
         "native:test_exempt_paths_are_whole_segments /admin/help/../page",
         "native:test_exempt_paths_are_whole_segments /admin/help/./more",
     ),
-    "it looks for a host in the headers before any middleware of its own, and a one-shot iterator is used up": (
+    "The framework looks for a host in the headers before any middleware, which uses up a one-shot iterator": (
         "native:test_headers_may_be_a_one_shot_iterator",
         "native:test_an_absolute_login_page_is_kept_and_host_is_not_read",
         "native:test_what_servers_leave_out_may_be_missing",
     ),
-    "it knows no state of the lifespan": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
-    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+    "The framework does not support lifespan state": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
+    "The framework refuses an unknown scope type with its own exception, with or without us": (
         "test_another_kind_of_scope_passes_untouched",
     ),
-    "it ends the websocket itself after an exception, and lets no middleware outside see which it was": (
+    "The framework closes the websocket after an exception itself, and hides the exception from outer middleware": (
         "test_its_own_exception_passes_through /ws/catches-and-fails",
         "test_its_own_exception_passes_through /ws/raises",
         "test_its_own_exception_passes_through_after_the_accept",
         "native:test_a_loader_that_breaks_is_nobodys_anonymity bearer",
         "native:test_a_loader_that_breaks_is_nobodys_anonymity cookie",
     ),
-    "it asks its exception handlers for HTTP only": ("test_the_applications_exceptions_are_raised_in_place_of_ours",),
-    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+    "The framework calls exception handlers for HTTP only": (
+        "test_the_applications_exceptions_are_raised_in_place_of_ours",
+    ),
+    "Only the adapters of Starlette, FastAPI and Litestar have websocket_denial": (
         "wrapped:test_a_websocket_is_refused_in_the_applications_own_words",
     ),
 }

@@ -101,7 +101,7 @@ def build(site: Site):
 
 DIFFERS = {
     **ANSWERS_500_ITSELF,
-    "it sends a body in two messages; its bytes are the same": (
+    "The framework sends the body in two messages; the bytes are the same": (
         "native:test_the_whole_answer_is_that_of_a_bare_application /login",
         "native:test_the_whole_answer_is_that_of_a_bare_application /login-sync",
         "native:test_the_whole_answer_is_that_of_a_bare_application /fresh",
@@ -122,7 +122,7 @@ DIFFERS = {
         "native:test_of_nested_middlewares_the_inner_one_decides /ws/login",
         "native:test_of_nested_middlewares_the_inner_one_decides /ws/read",
     ),
-    "require() by hand leaves no mark, and the framework answers or closes by itself before we see the exception": (
+    "A direct call of require() leaves no mark, and the framework answers or closes before we see the exception": (
         "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-answer0",
         "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-read-answer1",
         "wrapped:test_require_by_hand_is_answered_where_the_error_is_known /require-fresh-answer2",
@@ -133,29 +133,29 @@ DIFFERS = {
         "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation bearer-/ws/require",
         "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation cookie-/ws/require",
     ),
-    "its background tasks start while the request is still being handled": (
+    "The framework starts background tasks while it still handles the request": (
         "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers0",
         "test_a_gate_in_a_background_task_is_a_mistake_and_no_refusal headers1",
     ),
-    "it knows no state of the lifespan": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
-    "it refuses another kind of scope with an exception of a type of its own, as it does without us": (
+    "The framework does not support lifespan state": ("test_state_that_is_the_one_of_the_lifespan_is_copied_first",),
+    "The framework refuses an unknown scope type with its own exception, with or without us": (
         "test_another_kind_of_scope_passes_untouched",
     ),
-    "it needs a scheme in the scope": (
+    "The framework needs a scheme in the scope": (
         "test_keys_that_servers_leave_out_may_be_missing",
         "test_what_servers_leave_out_may_be_missing",
     ),
-    "it reads the request itself before any view, and Gate answers before it does": (
+    "The framework reads the request before any view, but Gate answers before that": (
         "test_receive_is_not_called_by_us /admin/page",
     ),
-    "its 500 comes outside of its except block: a failure after a caught refusal looks like the refusal": (
+    "The framework sends its 500 after its except block, so a failure after a caught refusal looks like the refusal": (
         "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
         "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails-sync",
     ),
-    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+    "Only the adapters of Starlette, FastAPI and Litestar have websocket_denial": (
         "test_a_websocket_is_refused_in_the_applications_own_words",
     ),
-    "it ends the websocket itself after an exception, and lets no middleware outside see which it was": (
+    "The framework closes the websocket after an exception itself, and hides the exception from outer middleware": (
         "test_its_own_exception_passes_through /ws/raises",
         "test_its_own_exception_passes_through /ws/catches-and-fails",
         "test_its_own_exception_passes_through_after_the_accept",

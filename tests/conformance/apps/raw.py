@@ -167,7 +167,7 @@ def build(site: Site):
 
 
 DIFFERS = {
-    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+    "Only the adapters of Starlette, FastAPI and Litestar have websocket_denial": (
         "test_a_websocket_is_refused_in_the_applications_own_words",
     ),
 }

@@ -31,7 +31,7 @@ CANNOT = {
     "break off what runs in another task": "BaseHTTPMiddleware ends the body before it raises",
 }
 DIFFERS = {
-    "websocket_denial is for the adapters of Starlette, FastAPI and Litestar": (
+    "Only the adapters of Starlette, FastAPI and Litestar have websocket_denial": (
         "wrapped:test_a_websocket_is_refused_in_the_applications_own_words",
     ),
 }

@@ -13,7 +13,7 @@ from asgi_login.errors import (
     LoginNotFresh,
     NotAuthenticated,
 )
-from asgi_login.scope import Scope
+from asgi_login.scope import AnyScope, Scope
 from asgi_login.tokens import Claims, InvalidClaims, VerifiedToken, check_scope_names, check_times
 from asgi_login.transports import Transport
 
@@ -33,7 +33,7 @@ class HasScope(Protocol):
     """A request, websocket or connection object of a framework."""
 
     @property
-    def scope(self) -> Any:  # noqa: ANN401 - each framework has a type of its own for it
+    def scope(self) -> AnyScope:
         """The ASGI scope."""
         ...
 
@@ -205,7 +205,7 @@ class Auth(Generic[UserT]):
 AnyAuth: TypeAlias = Auth[Any]
 
 
-def get_auth(scope_or_connection: Scope | HasScope) -> AnyAuth:
+def get_auth(scope_or_connection: AnyScope | HasScope) -> AnyAuth:
     """Return the Auth of a request, from its ASGI scope or from any object that has one as `.scope`.
 
     Raises:
@@ -218,7 +218,7 @@ def get_auth(scope_or_connection: Scope | HasScope) -> AnyAuth:
     return auth  # pyright: ignore[reportUnknownVariableType] - of whatever user
 
 
-def scope_of(scope_or_connection: Scope | HasScope) -> Scope:
+def scope_of(scope_or_connection: AnyScope | HasScope) -> Scope:
     """Return the ASGI scope itself, or that of a framework's object.
 
     Raises:

@@ -16,7 +16,22 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import answer, current_record
 from asgi_login.loader import is_async_callable
-from asgi_login.scope import ASGIApp, Receive, Scope, Send, header, path_prefixes, under
+from asgi_login.scope import (
+    AnyApp,
+    ASGIApp,
+    ASGIReceive,
+    ASGIScope,
+    ASGISend,
+    FrameworkReceive,
+    FrameworkScope,
+    FrameworkSend,
+    Receive,
+    Scope,
+    Send,
+    header,
+    path_prefixes,
+    under,
+)
 from asgi_login.tokens import check_scope_names
 
 P = ParamSpec("P")
@@ -105,19 +120,24 @@ class Gate:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: AnyApp,
         scopes: Iterable[str] = (),
         fresh: bool = False,  # noqa: FBT001, FBT002 - reads best by name, works by position
         manager: str | None = None,
         exempt: Iterable[str] = (),
     ) -> None:
-        self.app = app
+        self.app: ASGIApp = app
         self._scopes = check_scope_names("Gate(scopes=)", scopes)
         self._fresh = fresh
         self._manager = manager
         self._exempt = path_prefixes("exempt", exempt)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @overload
+    async def __call__(self, scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None: ...
+    @overload
+    async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
+    # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
         """Let one connection pass, or answer it."""
         if scope["type"] not in {"http", "websocket"} or under(scope, self._exempt):
             await self.app(scope, receive, send)

@@ -2,12 +2,27 @@
 
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.exchange import CURRENT_RECORD, HTTPRecord, WebSocketRecord, answer
-from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
+from asgi_login.scope import (
+    NO_COOKIES,
+    AnyApp,
+    ASGIApp,
+    ASGIReceive,
+    ASGIScope,
+    ASGISend,
+    FrameworkReceive,
+    FrameworkScope,
+    FrameworkSend,
+    Receive,
+    Scope,
+    Send,
+    path_prefixes,
+    under,
+)
 
 
 class AuthMiddleware:
@@ -34,7 +49,7 @@ class AuthMiddleware:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: AnyApp,
         manager: HasConfig | Sequence[HasConfig],
         skip: Iterable[str] = (),
         *,
@@ -49,13 +64,18 @@ class AuthMiddleware:
                 )
         configs = [_resolved(one.config, resolve_route) for one in managers]
         _check_distinct(configs)
-        self.app = app
+        self.app: ASGIApp = app
         self._authenticator = Authenticator[Any](configs)
         self._skip = path_prefixes("skip", skip)
         self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @overload
+    async def __call__(self, scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None: ...
+    @overload
+    async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
+    # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
         """Handle one connection."""
         kind = scope["type"]
         if kind not in {"http", "websocket"}:

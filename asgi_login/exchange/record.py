@@ -7,7 +7,7 @@ from typing import Final, NoReturn
 from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, HasScope, scope_of
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest
-from asgi_login.scope import NO_COOKIES, Cookies, Scope, Send
+from asgi_login.scope import NO_COOKIES, AnyScope, Cookies, Scope, Send
 from asgi_login.transports import check_origin
 
 
@@ -103,7 +103,7 @@ def current_auth() -> AnyAuth:
     return current_record().auth
 
 
-def record_of(scope_or_connection: Scope | HasScope) -> RequestRecord:
+def record_of(scope_or_connection: AnyScope | HasScope) -> RequestRecord:
     """Return the record of a request, from its scope: also in threads that lost the context.
 
     Raises:
@@ -118,7 +118,7 @@ def record_of(scope_or_connection: Scope | HasScope) -> RequestRecord:
     return record
 
 
-def changeable_record(connection: Scope | HasScope, config: Config) -> tuple[RequestRecord, Scope]:
+def changeable_record(connection: AnyScope | HasScope, config: Config) -> tuple[RequestRecord, Scope]:
     """Return the record and the scope of a request that may change who is logged in at a manager.
 
     Raises:

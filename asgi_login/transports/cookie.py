@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final, Literal, NoReturn, Protocol, Self, TypeAlias, TypedDict, Unpack, runtime_checkable
 
 from asgi_login.errors import InvalidRequest
-from asgi_login.scope import OWS, Scope, cookie, header_values
+from asgi_login.scope import OWS, GivenScope, cookie, header_values
 from asgi_login.transports.csrf import parse_origins
 
 SameSite: TypeAlias = Literal["lax", "strict", "none"]
@@ -44,7 +44,7 @@ class Transport(Protocol):
         """Whether the browser attaches the token by itself."""
         ...
 
-    def extract(self, scope: Scope, /) -> str | bytes | None:
+    def extract(self, scope: GivenScope, /) -> str | bytes | None:
         """Return the token of a request, or None if there is none.
 
         Raises:
@@ -81,7 +81,7 @@ class BearerTransport(_SetOnce):
     def __init__(self, name: str = "bearer") -> None:
         self.name: str = _check_name(name)
 
-    def extract(self, scope: Scope, /) -> bytes | None:
+    def extract(self, scope: GivenScope, /) -> bytes | None:
         """Return what follows `Bearer`; another scheme is not ours to judge.
 
         Raises:
@@ -205,7 +205,7 @@ class CookieTransport(_SetOnce):
         """Make a cookie that also travels over plain http, for development on this machine only; arguments as above."""
         return cls(cookie_name, secure=False, **same)
 
-    def extract(self, scope: Scope, /) -> bytes | None:
+    def extract(self, scope: GivenScope, /) -> bytes | None:
         """Return the cookie's value; an empty one, or two that differ, count as none."""
         return self.read(header_values(scope, b"cookie"))
 

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from asgi_login.asgi2 import single_callable
 from asgi_login.auth import get_auth
 from asgi_login.config import Config
 from asgi_login.errors import (
@@ -101,7 +102,7 @@ class Gate:
     """Keeps requests out of an ASGI application or a mounted part of one.
 
     Args:
-        app: The application behind the gate.
+        app: The application behind the gate; one of ASGI 2 if its signature says so.
         scopes: OAuth scopes that are all needed; none of them means that any user may pass.
         fresh: Whether a fresh login is needed.
         manager: The name of the manager whose users may pass; None for every manager's.
@@ -126,7 +127,7 @@ class Gate:
         manager: str | None = None,
         exempt: Iterable[str] = (),
     ) -> None:
-        self.app: ASGIApp = app
+        self.app: ASGIApp = single_callable(app)
         self._scopes = check_scope_names("Gate(scopes=)", scopes)
         self._fresh = fresh
         self._manager = manager

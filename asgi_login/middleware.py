@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
+from asgi_login.asgi2 import single_callable
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.exchange import CURRENT_RECORD, HTTPRecord, WebSocketRecord, answer
@@ -29,7 +30,7 @@ class AuthMiddleware:
     """Wraps any ASGI application; afterwards `scope["state"]` has `user`, `scopes` and `auth`.
 
     Args:
-        app: The application.
+        app: The application; one of ASGI 2 if its signature says so: see `asgi_login.asgi2`.
         manager: One LoginManager, or several: the headers of all are read first, then their cookies.
         skip: Paths, and everything below them, at which nobody is looked at: the request is anonymous there.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
@@ -64,7 +65,7 @@ class AuthMiddleware:
                 )
         configs = [_resolved(one.config, resolve_route) for one in managers]
         _check_distinct(configs)
-        self.app: ASGIApp = app
+        self.app: ASGIApp = single_callable(app)
         self._authenticator = Authenticator[Any](configs)
         self._skip = path_prefixes("skip", skip)
         self._deny_websocket = deny_websocket

@@ -9,6 +9,7 @@ FrameworkScope: TypeAlias = Mapping[str, object]
 FrameworkReceive: TypeAlias = Callable[[], Awaitable[Mapping[str, object]]]
 FrameworkSend: TypeAlias = Callable[[Any], Awaitable[None]]
 ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+DoubleCallable: TypeAlias = Callable[[Any], Callable[[Any, Any], Awaitable[None]]]
 
 if TYPE_CHECKING:
     from asgiref import typing as asgiref
@@ -17,14 +18,14 @@ if TYPE_CHECKING:
     ASGIReceive: TypeAlias = asgiref.ASGIReceiveCallable
     ASGISend: TypeAlias = asgiref.ASGISendCallable
     AnyScope: TypeAlias = asgiref.Scope | FrameworkScope
-    AnyApp: TypeAlias = asgiref.ASGI3Application | ASGIApp
+    AnyApp: TypeAlias = asgiref.ASGIApplication | ASGIApp | DoubleCallable
 else:
     # asgiref's own would make every start one to two milliseconds longer. These keep annotations resolvable, and
     # include them.
     ASGIScope = AnyScope = FrameworkScope
     ASGIReceive = FrameworkReceive
     ASGISend = FrameworkSend
-    AnyApp = ASGIApp
+    AnyApp = ASGIApp | DoubleCallable
 
 # The scope that is passed to a function which others write. They annotate it as asgiref or as their framework does,
 # and no type but Any fits both a TypedDict and a MutableMapping.

@@ -3,6 +3,7 @@
 from typing import Any, assert_type
 
 from asgiref.typing import (
+    ASGI2Application,
     ASGI3Application,
     ASGIReceiveCallable,
     ASGISendCallable,
@@ -43,6 +44,21 @@ async def starlette_function(scope: StarletteScope, receive: StarletteReceive, s
 async def litestar_function(scope: LitestarScope, receive: LitestarReceive, send: LitestarSend) -> None: ...
 
 
+class ASGI2Class:
+    def __init__(self, scope: ASGIScope) -> None: ...
+    async def __call__(self, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None: ...
+
+
+class StarletteLikeASGI2Class:
+    def __init__(self, scope: StarletteScope) -> None: ...
+    async def __call__(self, receive: StarletteReceive, send: StarletteSend) -> None: ...
+
+
+def asgi2_function(scope: ASGIScope) -> ASGI2Class:
+    return ASGI2Class(scope)
+
+
+asgi2_application: ASGI2Application = ASGI2Class
 starlette = Starlette()
 quart = Quart(__name__)
 litestar = Litestar()
@@ -58,6 +74,10 @@ AuthMiddleware(quart, manager)
 AuthMiddleware(quart.asgi_app, manager)
 AuthMiddleware(litestar, manager)
 AuthMiddleware(django, manager)
+AuthMiddleware(ASGI2Class, manager)
+AuthMiddleware(StarletteLikeASGI2Class, manager)
+AuthMiddleware(asgi2_function, manager)
+AuthMiddleware(asgi2_application, manager)
 Gate(asgiref_function)
 Gate(starlette_function)
 Gate(litestar_function)
@@ -67,6 +87,10 @@ Gate(quart)
 Gate(quart.asgi_app)
 Gate(litestar)
 Gate(django)
+Gate(ASGI2Class)
+Gate(StarletteLikeASGI2Class)
+Gate(asgi2_function)
+Gate(asgi2_application)
 
 # What is no application cannot.
 AuthMiddleware(len, manager)  # type: ignore[arg-type]

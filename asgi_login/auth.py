@@ -20,7 +20,7 @@ from asgi_login.errors import (
     LoginNotFresh,
     NotAuthenticated,
 )
-from asgi_login.scope import HasScope, Scope, scope_of
+from asgi_login.scope import AnyScope, HasScope, scope_of
 from asgi_login.tokens import Claims, InvalidClaims, VerifiedToken, check_scope_names, check_times
 from asgi_login.transports import Transport
 
@@ -166,7 +166,7 @@ def current_auth(*, manager: str | None = None) -> AnyAuth:
     return auth_of_manager(current_holder().auth, manager)
 
 
-def get_auth(scope_or_connection: Scope | HasScope, *, manager: str | None = None) -> AnyAuth:
+def get_auth(scope_or_connection: AnyScope | HasScope, *, manager: str | None = None) -> AnyAuth:
     """Return the Auth of a request, from its ASGI scope or from any object that has one as `.scope`.
 
     Args:

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from asgi_login.asgi2 import single_callable
 from asgi_login.auth import get_auth, refusal, settings_of
 from asgi_login.config import Config
 from asgi_login.current import current_holder
@@ -17,7 +18,22 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import answer
 from asgi_login.loader import is_async_callable
-from asgi_login.scope import ASGIApp, Receive, Scope, Send, header, path_prefixes, under
+from asgi_login.scope import (
+    AnyApp,
+    ASGIApp,
+    ASGIReceive,
+    ASGIScope,
+    ASGISend,
+    FrameworkReceive,
+    FrameworkScope,
+    FrameworkSend,
+    Receive,
+    Scope,
+    Send,
+    header,
+    path_prefixes,
+    under,
+)
 from asgi_login.tokens import check_scope_names
 
 P = ParamSpec("P")
@@ -87,7 +103,7 @@ class Gate:
     """Keeps requests out of an ASGI application or a mounted part of one.
 
     Args:
-        app: The application behind the gate.
+        app: The application behind the gate; one of ASGI 2 if its signature says so.
         scopes: OAuth scopes that are all needed; none of them means that any user may pass.
         fresh: Whether a fresh login is needed.
         manager: The name of the manager whose users may pass; None for every manager's.
@@ -106,19 +122,24 @@ class Gate:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: AnyApp,
         scopes: Iterable[str] = (),
         fresh: bool = False,  # noqa: FBT001, FBT002 - reads best by name, works by position
         manager: str | None = None,
         exempt: Iterable[str] = (),
     ) -> None:
-        self.app = app
+        self.app: ASGIApp = single_callable(app)
         self._scopes = check_scope_names("Gate(scopes=)", scopes)
         self._fresh = fresh
         self._manager = manager
         self._exempt = path_prefixes("exempt", exempt)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @overload
+    async def __call__(self, scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None: ...
+    @overload
+    async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
+    # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
         """Let one connection pass, or answer it."""
         if scope["type"] not in {"http", "websocket"} or under(scope, self._exempt):
             await self.app(scope, receive, send)

@@ -11,7 +11,7 @@ from asgi_login.config import Config, Sessions, positive_timedelta
 from asgi_login.errors import ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
-from asgi_login.scope import HasScope, Scope
+from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm_session, log_in, log_out, session_cookie
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, Transport, put_cookie
@@ -208,7 +208,7 @@ class LoginManager(Generic[UserT]):
 
     def login_user(
         self,
-        connection: Scope | HasScope,
+        connection: AnyScope | HasScope,
         sub: str,
         *,
         user: UserT | None = None,
@@ -240,7 +240,7 @@ class LoginManager(Generic[UserT]):
         cookies = log_in(self._config, scope, sub, user, scopes=scopes, remember=remember)
         record.cookies = {**record.cookies, **cookies}
 
-    def logout_user(self, connection: Scope | HasScope) -> None:
+    def logout_user(self, connection: AnyScope | HasScope) -> None:
         """Log the user of this browser out: session and remember cookie are deleted.
 
         A copy of the token, made before, is good until it expires; a changed `Sessions(stamp=)` ends that too.
@@ -253,7 +253,7 @@ class LoginManager(Generic[UserT]):
         record, _ = changeable_record(connection, self._config)
         record.cookies = {**record.cookies, **log_out(self._config)}
 
-    def confirm_login(self, connection: Scope | HasScope) -> None:
+    def confirm_login(self, connection: AnyScope | HasScope) -> None:
         """Make the session fresh again, from the next request on, after the user has shown the password once more.
 
         Raises:

@@ -2,22 +2,38 @@
 
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, overload
 
+from asgi_login.asgi2 import single_callable
 from asgi_login.auth import cross_origin_error, write_to_state
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, WebSocketRecord, answer
 from asgi_login.identities import Identities
-from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
+from asgi_login.scope import (
+    NO_COOKIES,
+    AnyApp,
+    ASGIApp,
+    ASGIReceive,
+    ASGIScope,
+    ASGISend,
+    FrameworkReceive,
+    FrameworkScope,
+    FrameworkSend,
+    Receive,
+    Scope,
+    Send,
+    path_prefixes,
+    under,
+)
 
 
 class AuthMiddleware:
     """Wraps any ASGI application; afterwards `scope["state"]` has `user`, `scopes` and `auth`.
 
     Args:
-        app: The application.
+        app: The application; one of ASGI 2 if its signature says so: see `asgi_login.asgi2`.
         manager: One LoginManager, or several: the headers of all are read first, then their cookies.
         skip: Paths, and everything below them, at which nobody is looked at: the request is anonymous there.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
@@ -37,7 +53,7 @@ class AuthMiddleware:
 
     def __init__(
         self,
-        app: ASGIApp,
+        app: AnyApp,
         manager: HasConfig | Sequence[HasConfig],
         skip: Iterable[str] = (),
         *,
@@ -52,13 +68,18 @@ class AuthMiddleware:
                 )
         configs = [_resolved(one.config, resolve_route) for one in managers]
         _check_distinct(configs)
-        self.app = app
+        self.app: ASGIApp = single_callable(app)
         self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else Identities(configs)
         self._skip = path_prefixes("skip", skip)
         self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    @overload
+    async def __call__(self, scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None: ...
+    @overload
+    async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
+    # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
         """Handle one connection."""
         kind = scope["type"]
         if kind not in {"http", "websocket"}:

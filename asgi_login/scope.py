@@ -2,14 +2,41 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from types import MappingProxyType
-from typing import Any, Final, Protocol, TypeAlias, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
 
+# Every framework annotates these with types of its own; structurally they are all this.
+FrameworkScope: TypeAlias = Mapping[str, object]
+FrameworkReceive: TypeAlias = Callable[[], Awaitable[Mapping[str, object]]]
+FrameworkSend: TypeAlias = Callable[[Any], Awaitable[None]]
+ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+DoubleCallable: TypeAlias = Callable[[Any], Callable[[Any, Any], Awaitable[None]]]
+
+if TYPE_CHECKING:
+    from asgiref import typing as asgiref
+
+    ASGIScope: TypeAlias = asgiref.Scope
+    ASGIReceive: TypeAlias = asgiref.ASGIReceiveCallable
+    ASGISend: TypeAlias = asgiref.ASGISendCallable
+    AnyScope: TypeAlias = asgiref.Scope | FrameworkScope
+    AnyApp: TypeAlias = asgiref.ASGIApplication | ASGIApp | DoubleCallable
+else:
+    # asgiref's own would make every start one to two milliseconds longer. These keep annotations resolvable, and
+    # include them.
+    ASGIScope = AnyScope = FrameworkScope
+    ASGIReceive = FrameworkReceive
+    ASGISend = FrameworkSend
+    AnyApp = ASGIApp | DoubleCallable
+
+# The scope that is passed to a function which others write. They annotate it as asgiref or as their framework does,
+# and no type but Any fits both a TypedDict and a MutableMapping.
+GivenScope: TypeAlias = Any
+
+# What all of them are inside: servers pass dicts, and a TypedDict has no room for keys of our own.
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
-# Every framework annotates the three with types of its own; structurally they are all this.
-ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
+
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 # The values of every Authorization line of a request, and those of every Cookie line.
 CredentialLines: TypeAlias = tuple[list[bytes], list[bytes]]
@@ -35,12 +62,12 @@ class HasScope(Protocol):
     """A request, websocket or connection object of a framework."""
 
     @property
-    def scope(self) -> Any:  # noqa: ANN401 - each framework has a type of its own for it
+    def scope(self) -> AnyScope:
         """The ASGI scope."""
         ...
 
 
-def scope_of(scope_or_connection: Scope | HasScope) -> Scope:
+def scope_of(scope_or_connection: AnyScope | HasScope) -> Scope:
     """Return the ASGI scope itself, or that of a framework's object.
 
     Raises:

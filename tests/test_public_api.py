@@ -6,6 +6,7 @@ import subprocess
 import sys
 from importlib.metadata import requires
 from importlib.resources import files
+from typing import get_overloads, get_type_hints
 
 import pytest
 
@@ -93,6 +94,12 @@ def test_importing_it_imports_no_framework():
     assert loaded.isdisjoint(FRAMEWORKS)
 
 
+def test_importing_it_imports_no_asgiref():
+    # Its types would make every start one to two milliseconds longer, and only type checkers read them.
+    outcome = run_python("import asgi_login, sys; print(*sys.modules)")
+    assert not {name for name in outcome.stdout.split() if name.partition(".")[0] == "asgiref"}, outcome.stderr
+
+
 def test_importing_it_starts_nothing_and_says_nothing():
     seen = "threading.active_count(), logging.getLogger('asgi_login').handlers"
     outcome = run_python(f"import threading, logging, asgi_login; print({seen})")
@@ -139,6 +146,34 @@ def test_an_adapter_imports_its_own_framework_only(module, brings, not_brings):
 
 def test_the_floor_of_pyjwt_is_the_first_release_without_the_advisories_of_2026():
     assert "pyjwt>=2.15" in requires("asgi-login")
+
+
+def test_asgiref_comes_along_from_the_first_release_that_its_types_are_tested_with():
+    assert "asgiref>=3.8" in requires("asgi-login")
+
+
+def functions(public):
+    """Return the functions of a public name: itself, or what its class and those above it in this package define."""
+    if not inspect.isclass(public):
+        return [public]
+    found = [vars(one) for one in public.__mro__ if one.__module__.startswith("asgi_login")]
+    members = [member for one in found for member in one.values()]
+    members = [getattr(member, "fget", None) or getattr(member, "__func__", member) for member in members]
+    return [member for member in members if inspect.isfunction(member)]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_annotations_of_a_public_name_can_be_resolved(name):
+    public = getattr(asgi_login, name)
+    for function in functions(public):
+        for one in (function, *get_overloads(function)):
+            hints = get_type_hints(one)
+            annotated = [
+                part for part in inspect.signature(one).parameters.values() if part.annotation is not part.empty
+            ]
+            assert {part.name for part in annotated} <= hints.keys()
+    if inspect.isclass(public):
+        get_type_hints(public)
 
 
 def test_type_checkers_are_told_that_it_is_typed():

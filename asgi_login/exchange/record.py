@@ -7,7 +7,7 @@ from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config
 from asgi_login.config import Config
 from asgi_login.current import CURRENT, Holder
 from asgi_login.errors import AuthError, CrossOriginRequest
-from asgi_login.scope import NO_COOKIES, Cookies, HasScope, Scope, Send, scope_of
+from asgi_login.scope import NO_COOKIES, AnyScope, Cookies, HasScope, Scope, Send, scope_of
 from asgi_login.transports import check_origin
 
 
@@ -69,7 +69,7 @@ def mark_refusal(error: AuthError) -> bool:
     return False
 
 
-def changeable_record(connection: Scope | HasScope, config: Config) -> tuple[RequestRecord, Scope]:
+def changeable_record(connection: AnyScope | HasScope, config: Config) -> tuple[RequestRecord, Scope]:
     """Return the record and the scope of a request that may change who is logged in at a manager.
 
     It is found through the scope, so that threads which lost the context find it too.

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from asgi_login.errors import InvalidRequest
-from asgi_login.scope import OWS, Scope, header_values
+from asgi_login.scope import OWS, GivenScope, header_values
 from asgi_login.transports.protocol import SetOnce, check_name
 
 # As numbers: looking for one byte's value in bytes is three times as fast as looking for a substring.
@@ -24,7 +24,7 @@ class BearerTransport(SetOnce):
     def __init__(self, name: str = "bearer") -> None:
         self.name: str = check_name(name)
 
-    def extract(self, scope: Scope, /) -> bytes | None:
+    def extract(self, scope: GivenScope, /) -> bytes | None:
         """Return what follows `Bearer`; another scheme is not ours to judge.
 
         Raises:

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Final, Literal, Self, TypeAlias, TypedDict, Unpack
 
-from asgi_login.scope import Scope, cookie, header_values
+from asgi_login.scope import GivenScope, cookie, header_values
 from asgi_login.transports.csrf import parse_origins
 from asgi_login.transports.protocol import SetOnce, check_name
 
@@ -13,13 +13,14 @@ SameSite: TypeAlias = Literal["lax", "strict", "none"]
 # RFC 6265bis §5.6: browsers drop a cookie whose name and value together are longer.
 MAX_COOKIE_BYTES: Final = 4_096
 
-_COOKIE_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
+# What checks settings is compiled when there is a cookie to set up: an API has none.
+_COOKIE_NAME = r"[!#$%&'*+.^_`|~0-9A-Za-z-]+"  # RFC 9110 §5.6.2, token
+_PREFIX = r"(?i:__(?:host-http|host|secure|http)-)"
+_PATH = r"/[\x20-\x3a\x3c-\x7e]*"
+_DOMAIN = r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?"
 _COOKIE_VALUE = re.compile(r"[\x21\x23-\x2b\x2d-\x3a\x3c-\x5b\x5d-\x7e]*")  # RFC 6265bis §4.1.1, cookie-octet
-_PREFIX = re.compile(r"__(?:host-http|host|secure|http)-", re.IGNORECASE)
-_PATH = re.compile(r"/[\x20-\x3a\x3c-\x7e]*")
 # What browsers take for trustworthy without TLS (Secure Contexts §3.1) is left out.
 _PLAIN_HTTP = re.compile(rb"http://(?!(?:[^/:]+\.)?localhost(?::|$)|127\.|\[::1\])")
-_DOMAIN = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?")
 
 
 class CookieTooLongError(ValueError):
@@ -83,11 +84,11 @@ class CookieTransport(SetOnce):
         self.name: str = check_name(name)
         trusted_origins = tuple(trusted_origins) if not isinstance(trusted_origins, str) else trusted_origins
         self.trusted_origins: frozenset[bytes] = parse_origins(trusted_origins)
-        if not _COOKIE_NAME.fullmatch(cookie_name):
+        if not re.fullmatch(_COOKIE_NAME, cookie_name):
             raise ValueError(f"{cookie_name!r} is no cookie name: use letters, digits, '-' and '_'")
-        if not _PATH.fullmatch(path):
+        if not re.fullmatch(_PATH, path):
             raise ValueError(f"the cookie's path {path!r} must start with a slash and hold visible ASCII without ';'")
-        if domain is not None and not _DOMAIN.fullmatch(domain):
+        if domain is not None and not re.fullmatch(_DOMAIN, domain):
             raise ValueError(f"the cookie's domain {domain!r} must be a plain host name, without a leading dot")
         if samesite not in ("lax", "strict", "none"):
             raise ValueError(f"samesite is 'lax', 'strict' or 'none', not {samesite!r}")
@@ -122,7 +123,7 @@ class CookieTransport(SetOnce):
         """Make a cookie that also travels over plain http, for development on this machine only; arguments as above."""
         return cls(cookie_name, secure=False, **same)
 
-    def extract(self, scope: Scope, /) -> bytes | None:
+    def extract(self, scope: GivenScope, /) -> bytes | None:
         """Return the cookie's value; an empty one, or two that differ, count as none."""
         return self.read(header_values(scope, b"cookie"))
 
@@ -132,7 +133,7 @@ class CookieTransport(SetOnce):
 
     def companion(self, name: str, *, max_age: int) -> Self:
         """Return a cookie with the same prefix and attributes, that is called `name` behind the prefix."""
-        prefix = _PREFIX.match(self.cookie_name)
+        prefix = re.match(_PREFIX, self.cookie_name)
         settings: _Attributes = {**self._settings, "max_age": max_age}
         return type(self)(f"{prefix[0] if prefix else ''}{name}", **settings)
 

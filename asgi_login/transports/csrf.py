@@ -50,7 +50,7 @@ def _is_own_origin(scope: Scope, origin: bytes, host: bytes) -> bool:
 
 # Scheme, then a name, an IPv4 or a bracketed IPv6 address, then perhaps a port, as browsers serialize an origin
 # (RFC 6454 §6.2): lower case, international names in their xn-- form, never a path, query or user.
-_ORIGIN = re.compile(r"(https?)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?")
+_ORIGIN = r"(https?)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
 _DEFAULT_PORT = {"http": "80", "https": "443"}
 
 
@@ -67,7 +67,7 @@ def parse_origins(origins: Iterable[str]) -> frozenset[bytes]:
     for origin in origins:
         if not isinstance(origin, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"trusted_origins holds strings like 'https://example.com', not {type(origin).__name__}")
-        match = _ORIGIN.fullmatch(origin)
+        match = re.fullmatch(_ORIGIN, origin)
         if match is None:
             raise ValueError(
                 f"trusted_origins: {origin!r} is no origin; write it as browsers do, like 'https://example.com' or "

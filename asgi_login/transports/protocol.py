@@ -2,7 +2,7 @@
 
 from typing import NoReturn, Protocol, runtime_checkable
 
-from asgi_login.scope import Scope
+from asgi_login.scope import GivenScope
 
 
 @runtime_checkable
@@ -24,7 +24,7 @@ class Transport(Protocol):
         """Whether the browser attaches the token by itself."""
         ...
 
-    def extract(self, scope: Scope, /) -> str | bytes | None:
+    def extract(self, scope: GivenScope, /) -> str | bytes | None:
         """Return the token of a request, or None if there is none.
 
         Raises:

@@ -239,6 +239,11 @@ def settings_of(auth: AnyAuth, manager: str | None = None) -> Config:
     return auth_of_manager(auth, manager)._config
 
 
+def all_settings_of(auth: AnyAuth) -> list[Config]:
+    """Return the settings of every manager that has looked at a request."""
+    return [auth._config, *(other._config for other in (auth._others or {}).values())]
+
+
 def auth_of_config(auth: AnyAuth, config: Config) -> AnyAuth | None:
     """Return what the request is to the manager with these settings, or None if its middleware does not know it.
 

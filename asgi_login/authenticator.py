@@ -120,7 +120,7 @@ class Authenticator(Generic[UserT]):
         """Return what a token in a cookie says; where the session has expired, what the remember token says."""
         config = self.config
         if transport is config.remember_cookie:
-            return config.tokens.verify(token, sessions.REMEMBER_ONLY)
+            return sessions.read_remembered(config, token)
         if not isinstance(transport, CookieTransport):
             return config.tokens.verify(token)
         try:

@@ -33,7 +33,8 @@ class Sessions:
     Attributes:
         idle: How long a login lives without a request.
         lifetime: How long it lives at most.
-        remember_for: How long a remembered login can be restored.
+        remember_for: How long after its last use a remembered login can be restored.
+        remember_at_most: How long after the user last proved who they are it can be restored at all.
         fresh_for: How long after the user proved who they are a login counts as fresh.
         protection: What a changed client does to a login: "basic", "strong", or None for nothing.
         fingerprint: What identifies a client, from the scope; None for its address and User-Agent.
@@ -44,6 +45,7 @@ class Sessions:
     idle: timedelta = timedelta(minutes=15)
     lifetime: timedelta = timedelta(days=30)
     remember_for: timedelta = timedelta(days=30)
+    remember_at_most: timedelta = timedelta(days=365)
     fresh_for: timedelta = timedelta(minutes=10)
     protection: Literal["basic", "strong"] | None = "basic"
     fingerprint: Callable[[Any], bytes] | None = field(default=None, repr=False)
@@ -51,11 +53,13 @@ class Sessions:
     reauthenticate_at: str | None = None
 
     def __post_init__(self) -> None:
-        for name in ("idle", "lifetime", "remember_for", "fresh_for"):
+        for name in ("idle", "lifetime", "remember_for", "remember_at_most", "fresh_for"):
             if not timedelta(seconds=1) <= positive_timedelta(name, getattr(self, name)) <= _LONGEST:
                 raise ValueError(f"{name} must be at least a second and at most 100 years")
         if self.idle > self.lifetime:
             raise ValueError("idle must not be longer than lifetime")
+        if self.remember_for > self.remember_at_most:
+            raise ValueError("remember_for must not be longer than remember_at_most")
         for name in ("fingerprint", "stamp"):
             if not (getattr(self, name) is None or callable(getattr(self, name))):
                 raise TypeError(f"{name} is a function, or None")

@@ -12,7 +12,7 @@ from asgi_login.errors import ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.scope import AnyScope, HasScope
-from asgi_login.sessions import confirm_session, log_in, log_out, session_cookie
+from asgi_login.sessions import confirm, log_in, log_out, session_cookie
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, Transport, put_cookie
 
@@ -213,7 +213,11 @@ class LoginManager(Generic[UserT]):
         *,
         user: UserT | None = None,
         scopes: Iterable[str] = (),
-        remember: bool = False,
+        remember: bool | timedelta = False,
+        permanent: bool = False,
+        fresh: bool = True,
+        claims: Mapping[str, object] | None = None,
+        insecure_cross_origin: bool = False,
     ) -> None:
         """Log a user in: the middleware sets the session cookie on the response, whatever that will be.
 
@@ -222,7 +226,14 @@ class LoginManager(Generic[UserT]):
             sub: What the user loader finds the user by.
             user: The user, where `Sessions(stamp=)` is set.
             scopes: The OAuth scopes that the session grants.
-            remember: Whether the login is restored after the session has ended, for `Sessions(remember_for=)`.
+            remember: Whether the login is restored after the session has ended: True for `Sessions(remember_for=)`, or
+                a timedelta of its own.
+            permanent: Whether the session outlives a changed client, as one that is not fresh, also with
+                `protection="strong"`.
+            fresh: Whether the user has just proved who they are.
+            claims: Other claims of the session, like `act` for somebody who acts as this user (RFC 8693 §4.1).
+            insecure_cross_origin: Log in though another site sent this request. For the page that a login provider
+                posts its signed answer to, which must check that signature.
 
         The current request's Auth stays what it is.
 
@@ -230,14 +241,25 @@ class LoginManager(Generic[UserT]):
             CrossOriginRequest: Another site sent this request (login CSRF).
             RuntimeError: Without AuthMiddleware, or after the response has started.
             TypeError: `sub` is not a non-empty str, or a stamp is set and `user` is missing.
-            ValueError: This manager has no sessions or no cookie, or the cookie would have more than 4,096 bytes.
+            ValueError: This manager has no sessions or no cookie, the cookie would have more than 4,096 bytes, or a
+                claim is reserved.
 
         Example:
             >>> if password_is_right(form):
             ...     manager.login_user(request, form["name"], remember="remember" in form)
         """
-        record, scope = changeable_record(connection, self._config)
-        cookies = log_in(self._config, scope, sub, user, scopes=scopes, remember=remember)
+        record, scope = changeable_record(connection, self._config, insecure_cross_origin=insecure_cross_origin)
+        cookies = log_in(
+            self._config,
+            scope,
+            sub,
+            user,
+            scopes=scopes,
+            remember=remember,
+            permanent=permanent,
+            fresh=fresh,
+            claims=claims,
+        )
         record.cookies = {**record.cookies, **cookies}
 
     def logout_user(self, connection: AnyScope | HasScope) -> None:
@@ -270,7 +292,7 @@ class LoginManager(Generic[UserT]):
                 "this request has logged somebody in or out already: there is no session left to confirm"
             )
         auth = auth_of_manager(record.auth, self.name)
-        cookies = confirm_session(self._config, scope, token_of(auth), auth.user)
+        cookies = confirm(self._config, scope, token_of(auth), auth.user)
         if cookies is None:
             nothing = self._config.complete(NotAuthenticated("no session to confirm"))
             record.refuse((refusal(auth) if auth.manager else None) or nothing)
@@ -292,4 +314,4 @@ class LoginManager(Generic[UserT]):
 def _remember_cookie(cookie: CookieTransport | None, sessions: Sessions | None, name: str) -> CookieTransport | None:
     if cookie is None or sessions is None:
         return None
-    return cookie.companion(f"{name}-remember-token", max_age=int(sessions.remember_for.total_seconds()))
+    return cookie.companion(f"{name}-remember-token", max_age=int(sessions.remember_at_most.total_seconds()))

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any, overload
 
 from asgi_login.asgi2 import single_callable
-from asgi_login.auth import cross_origin_error, write_to_state
+from asgi_login.auth import all_settings_of, cross_origin_error, write_to_state
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.current import CURRENT
-from asgi_login.exchange import HTTPRecord, WebSocketRecord, answer
+from asgi_login.distinct import check_distinct, join
+from asgi_login.exchange import HTTPRecord, RequestRecord, WebSocketRecord, answer
 from asgi_login.identities import Identities
 from asgi_login.scope import (
     NO_COOKIES,
@@ -67,7 +68,8 @@ class AuthMiddleware:
                     f"AuthMiddleware(app, manager) takes a LoginManager, or a list of them, not {type(one).__name__}"
                 )
         configs = [_resolved(one.config, resolve_route) for one in managers]
-        _check_distinct(configs)
+        check_distinct(configs)
+        self._known = list(configs)
         self.app: ASGIApp = single_callable(app)
         self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else Identities(configs)
         self._skip = path_prefixes("skip", skip)
@@ -99,7 +101,10 @@ class AuthMiddleware:
             record = WebSocketRecord(auth, renewed, scope, send, receive, deny=self._deny_websocket)
             receive = record.receive
         write_to_state(auth, self._state_of(scope))
-        outer = scope.get("asgi_login")
+        outer: RequestRecord | None = scope.get("asgi_login")
+        if outer is not None:
+            for config in all_settings_of(outer.auth):
+                join(self._known, config)
         scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
@@ -150,28 +155,3 @@ def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Con
     if sessions is not None:
         sessions = replace(sessions, reauthenticate_at=resolved("reauthenticate_at", sessions.reauthenticate_at))
     return replace(config, redirect_to=resolved("redirect_to", config.redirect_to), sessions=sessions)
-
-
-def _check_distinct(configs: Sequence[Config]) -> None:
-    if not configs:
-        raise ValueError("AuthMiddleware needs at least one LoginManager")
-    names = [config.name for config in configs]
-    if len(set(names)) < len(names):
-        raise ValueError(f"two managers have the same name ({', '.join(names)}): pass name= to tell them apart")
-    for i, one in enumerate(configs):
-        for other in configs[i + 1 :]:
-            if _accept_each_others_tokens(one, other):
-                raise ValueError(
-                    f"the managers {one.name!r} and {other.name!r} share a key, so that a token of one would log its "
-                    "user into the other: give them different keys, or each an issuer= or audience= of its own"
-                )
-
-
-def _accept_each_others_tokens(one: Config, other: Config) -> bool:
-    a, b = one.tokens, other.tokens
-    if {key.thumbprint for key in a.keys}.isdisjoint(key.thumbprint for key in b.keys):
-        return False
-    # Without an issuer of its own a manager takes tokens of any; without an audience it takes none that has one.
-    issuers_differ = a.rules.issuer is not None and b.rules.issuer is not None and a.rules.issuer != b.rules.issuer
-    audiences_differ = a.rules.audience != b.rules.audience and not (a.rules.any_audience or b.rules.any_audience)
-    return not (issuers_differ or audiences_differ)

@@ -125,3 +125,27 @@ async def test_a_name_that_no_manager_has_is_told(web, admin):
     connection = await http(AuthMiddleware(page, [web.manager, admin.manager]), "/", headers=[])
     with pytest.raises(RuntimeError, match=r"no manager named 'shop' .* only web, admin"):
         get_auth(connection.scope, manager="shop")
+
+
+async def test_of_nested_middlewares_with_one_key_the_second_says_so_at_its_first_request(web):
+    admin = Logins(name="admin", transports=[BearerTransport(), CookieTransport("__Host-admin")])
+    app = AuthMiddleware(AuthMiddleware(Gate(page), admin.manager), web.manager)
+    for headers in ([], [bearer(web.token("ada"))]):
+        connection = await http(app, "/", headers=headers)
+        assert isinstance(connection.error, RuntimeError)
+        assert "'admin' and 'web' share a key" in str(connection.error)
+
+
+@pytest.mark.parametrize(
+    ("one", "other"), [({"audience": "web"}, {"audience": "admin"}), ({"issuer": "web"}, {"issuer": "admin"})]
+)
+async def test_nested_middlewares_with_one_key_are_told_apart_by_audience_or_issuer(one, other):
+    outer, inner = Logins(name="web", **one), Logins(name="admin", **other)
+    app = AuthMiddleware(AuthMiddleware(Gate(page), inner.manager), outer.manager)
+    assert (await http(app, "/", headers=[bearer(inner.token("ada"))])).status == 200
+    assert (await http(app, "/", headers=[bearer(outer.token("ada"))])).status == 401
+
+
+async def test_a_manager_may_be_in_two_nested_middlewares(web):
+    app = AuthMiddleware(AuthMiddleware(Gate(page), web.manager), web.manager)
+    assert (await http(app, "/", headers=[bearer(web.token("ada"))])).status == 200

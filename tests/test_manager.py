@@ -238,6 +238,7 @@ class TestSessions:
             "idle": timedelta(minutes=15),
             "lifetime": timedelta(days=30),
             "remember_for": timedelta(days=30),
+            "remember_at_most": timedelta(days=365),
             "fresh_for": timedelta(minutes=10),
             "protection": "basic",
             "fingerprint": None,

@@ -6,12 +6,13 @@ when we answer in place of the application.
 """
 
 from asgi_login.exchange.http_record import HTTPRecord
-from asgi_login.exchange.record import changeable_record, mark_refusal
+from asgi_login.exchange.record import RequestRecord, changeable_record, mark_refusal
 from asgi_login.exchange.responses import answer, http_answer, safe_next
 from asgi_login.exchange.websocket_record import WebSocketRecord
 
 __all__ = [
     "HTTPRecord",
+    "RequestRecord",
     "WebSocketRecord",
     "answer",
     "changeable_record",

@@ -3,19 +3,24 @@
 from collections.abc import Sequence
 from inspect import Signature
 from typing import Generic, TypeVar, cast
+from weakref import WeakKeyDictionary, WeakSet
 
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
-from asgi_login.auth import Auth, auth_of_config, refusal
+from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refusal
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
+from asgi_login.distinct import join
 from asgi_login.errors import AuthError, CrossOriginRequest
 from asgi_login.fastapi.openapi import SecurityScheme, dependency_signature
 from asgi_login.gates import application_exception
 from asgi_login.starlette import answer_auth_error
 
 UserT = TypeVar("UserT")
+
+# The managers that have looked at requests of an application, in its middleware or as dependencies.
+_MANAGERS: WeakKeyDictionary[object, list[Config]] = WeakKeyDictionary()
 
 
 class Authentication(Generic[UserT]):
@@ -28,17 +33,18 @@ class Authentication(Generic[UserT]):
     def __init__(self, config: Config) -> None:
         self._config = config
         self._authenticator = Authenticator[UserT](config)
+        self._applications: WeakSet[object] = WeakSet()
 
     async def auth_of(self, connection: HTTPConnection) -> Auth[UserT]:
         """Return the Auth that the middleware found, or find it out here, once for each request."""
-        found = connection.scope.get("state", {}).get("auth")
-        known = None
-        if isinstance(found, Auth):
-            known = auth_of_config(found, self._config)  # pyright: ignore[reportUnknownArgumentType] - of any user
+        state: dict[str, AnyAuth] = connection.scope.get("state", {})
+        found = state.get("auth")
+        known = auth_of_config(found, self._config) if isinstance(found, Auth) else None
         if known is not None:
             return cast("Auth[UserT]", known)
         here = cast("dict[object, Auth[UserT]]", connection.scope.setdefault("asgi_login.dependencies", {}))
         if self not in here:
+            self._meet_others(connection.scope.get("app"), found)
             scope, authenticator = connection.scope, self._authenticator
             credential = authenticator.find(scope)
             if credential is None:
@@ -46,6 +52,16 @@ class Authentication(Generic[UserT]):
             else:
                 here[self] = (await authenticator.authenticate(scope, credential))[0]
         return here[self]
+
+    def _meet_others(self, app: object, found: AnyAuth | None) -> None:
+        """Compare this manager with the others of an application, at its first request there."""
+        if app is None or app in self._applications:
+            return
+        known = _MANAGERS.setdefault(app, [])
+        others = all_settings_of(found) if isinstance(found, Auth) else []
+        for config in (*others, self._config):
+            join(known, config)
+        self._applications.add(app)
 
     async def user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT:
         """Return the user, or raise what keeps the request out of the route."""

@@ -4,10 +4,9 @@ Read `session` first: it reads, renews and ends one. Then `remember`, which rest
 ended, and `logins`, which starts and ends both together. `fingerprint` says what a client looks like.
 """
 
-from asgi_login.sessions.logins import log_in, log_out
-from asgi_login.sessions.remember import REMEMBER_ONLY, find_remembered, restore_session
+from asgi_login.sessions.logins import confirm, log_in, log_out
+from asgi_login.sessions.remember import find_remembered, read_remembered, restore_session
 from asgi_login.sessions.session import (
-    confirm_session,
     ends_with_client,
     has_same_stamp,
     is_same_client,
@@ -17,14 +16,14 @@ from asgi_login.sessions.session import (
 )
 
 __all__ = [
-    "REMEMBER_ONLY",
-    "confirm_session",
+    "confirm",
     "ends_with_client",
     "find_remembered",
     "has_same_stamp",
     "is_same_client",
     "log_in",
     "log_out",
+    "read_remembered",
     "read_session",
     "renew_session",
     "restore_session",

@@ -1,13 +1,23 @@
-"""Logins in the browser, from the first cookie to the last: what starts them, and what ends all of them."""
+"""Logins in the browser, from the first cookie to the last: what starts, confirms and ends them."""
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Mapping
+from datetime import timedelta
+from typing import Any, Final
 
-from asgi_login.config import Config
+from asgi_login.config import Config, Sessions
+from asgi_login.errors import InvalidToken
 from asgi_login.scope import Cookies, Scope, header
 from asgi_login.sessions import session
-from asgi_login.sessions.remember import remember_login
-from asgi_login.tokens import check_scope_names, is_text
+from asgi_login.sessions.remember import find_remembered, remember_login
+from asgi_login.tokens import VerifiedToken, check_scope_names, is_text
+
+# What we write ourselves, and what RFC 7519 and RFC 8693 give a meaning of its own.
+_RESERVED: Final = frozenset(
+    {
+        *("iss", "sub", "aud", "exp", "nbf", "iat", "jti", "auth_time", "scope", "scopes", "cnf"),
+        *("sid", "mgr", "fresh", "permanent", "start", "remember_for", "fp", "stamp", "gen", "rev"),
+    }
+)
 
 
 def log_in(
@@ -17,13 +27,17 @@ def log_in(
     user: Any,  # noqa: ANN401 - the application's user
     *,
     scopes: Iterable[str],
-    remember: bool,
+    remember: bool | timedelta,
+    permanent: bool,
+    fresh: bool,
+    claims: Mapping[str, object] | None,
 ) -> Cookies:
     """Return the cookies of a new session, remembered or not; nothing of an earlier one is kept.
 
     Raises:
         TypeError: `sub` is not a non-empty str, or there is a stamp and no user.
-        ValueError: This manager has no sessions, no cookie or no private key, or a cookie would be too long.
+        ValueError: This manager has no sessions, no cookie or no private key; a claim is reserved; `remember` is not
+            positive or longer than `remember_at_most`; or a cookie would be too long.
     """
     settings = session.session_settings(config)
     if not is_text(sub):
@@ -33,20 +47,41 @@ def log_in(
     if settings.stamp is not None and user is None:
         raise TypeError("with Sessions(stamp=) the stamp needs the user: login_user(request, sub, user=user)")
     now = config.clock()
-    kept: dict[str, object] = {"sub": sub, "sid": config.tokens.random_id(), "auth_time": int(now)}
+    kept = {**_own_claims(claims), "sub": sub, "sid": config.tokens.random_id(), "mgr": config.name}
+    kept |= {"auth_time": int(now), "permanent": permanent}
     granted = check_scope_names("scopes", scopes)
     if granted:
         kept["scope"] = " ".join(granted)
-    _, cookies = session.start_session(config, scope, {**kept, "fresh": True, "permanent": remember}, user, now=now)
+    _, cookies = session.start_session(config, scope, {**kept, "fresh": fresh}, user, now=now)
     if session.session_cookie(config).is_dropped_by(header(scope, b"origin") or b""):
         session.log.warning(
             "this login comes over plain http, where browsers drop the Secure cookie that it sets: serve the site over "
             "https, or in development use CookieTransport.insecure_for_development()"
         )
-    if remember:
-        return {**cookies, **remember_login(config, {**kept, **session.stamp_claim(config, user)}, now=now)}
+    if remember or isinstance(remember, timedelta):
+        return {**cookies, **remember_login(config, {**kept, **_duration(settings, remember)}, user, now=now)}
     # Deleted even if nobody was remembered: the cookie there may be that of the user before.
     return {**log_out(config), **cookies}
+
+
+def confirm(config: Config, scope: Scope, token: VerifiedToken | None, user: Any) -> Cookies | None:  # noqa: ANN401
+    """Return the cookies of a login that was proved anew, or None if `token` is no session.
+
+    Raises:
+        ValueError: This manager has no sessions.
+    """
+    cookies = session.confirm_session(config, scope, token, user)
+    if cookies is None or token is None:
+        return cookies
+    try:
+        remembered = find_remembered(config, scope)
+    except InvalidToken:
+        return cookies
+    if remembered is None or remembered.claims.get("sid") != token.claims.get("sid"):
+        return cookies
+    now = config.clock()
+    claims = {**session.kept_claims(remembered), "auth_time": int(now)}
+    return {**cookies, **remember_login(config, claims, user, now=now)}
 
 
 def log_out(config: Config) -> Cookies:
@@ -54,3 +89,24 @@ def log_out(config: Config) -> Cookies:
     forgotten = config.remember_cookie
     cookies = session.end_session(config)
     return cookies if forgotten is None else {**cookies, forgotten.cookie_name: forgotten.delete_cookie_header()}
+
+
+def _own_claims(claims: Mapping[str, object] | None) -> dict[str, object]:
+    """Return the application's own claims of a session, after making sure that none is one of ours."""
+    own = dict(claims or {})
+    reserved = _RESERVED.intersection(own)
+    if reserved:
+        raise ValueError(f"login_user(claims=) cannot set {', '.join(sorted(reserved))}: choose other names")
+    return own
+
+
+def _duration(settings: Sessions, remember: bool | timedelta) -> dict[str, object]:  # noqa: FBT001
+    """Return the claim that says for how long a login is remembered, unless that is the manager's `remember_for`."""
+    if not isinstance(remember, timedelta):
+        return {}
+    if not timedelta(seconds=1) <= remember <= settings.remember_at_most:
+        raise ValueError(
+            "login_user(remember=) is at least a second and at most Sessions(remember_at_most=), "
+            f"{settings.remember_at_most}"
+        )
+    return {"remember_for": int(remember.total_seconds())}

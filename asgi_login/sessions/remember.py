@@ -1,14 +1,16 @@
 """Remember-me: a cookie of its own that brings a login back after its session has ended, never as a fresh one."""
 
+from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from asgi_login.config import Config
+from asgi_login.errors import InvalidToken
 from asgi_login.scope import NO_COOKIES, Cookies, Scope
 from asgi_login.sessions import session
 from asgi_login.tokens import REMEMBER, UnacceptableTokenError, VerifiedToken
 from asgi_login.transports import CookieTooLongError, CookieTransport
 
-REMEMBER_ONLY: Final = frozenset({REMEMBER})
+_REMEMBER_ONLY: Final = frozenset({REMEMBER})
 
 
 def find_remembered(config: Config, scope: Scope) -> VerifiedToken | None:
@@ -20,26 +22,53 @@ def find_remembered(config: Config, scope: Scope) -> VerifiedToken | None:
     if config.remember_cookie is None or not config.tokens.keys.signing_key.can_sign:
         return None
     token = config.remember_cookie.extract(scope)
-    return config.tokens.verify(token, REMEMBER_ONLY) if token else None
+    return read_remembered(config, token) if token else None
+
+
+def read_remembered(config: Config, token: bytes) -> VerifiedToken:
+    """Verify a remember token of this manager's, within `remember_at_most` after the last proof of identity.
+
+    Raises:
+        InvalidToken: Whatever is wrong with it.
+    """
+    verified = config.tokens.verify(token, _REMEMBER_ONLY)
+    session.check_owner(config, verified)
+    # The token itself ends with the bound that was set when it was issued; this is today's.
+    if config.clock() >= _end(config, verified.claims):
+        raise InvalidToken("the last proof of identity is older than remember_at_most", expired=True)
+    return verified
 
 
 def restore_session(config: Config, scope: Scope, token: VerifiedToken, user: Any) -> tuple[VerifiedToken, Cookies]:  # noqa: ANN401 - the application's user
-    """Return a new session, whose lifetime starts now and for which nobody has typed a password, and both cookies."""
-    kept = {**session.kept_claims(token), "sid": config.tokens.random_id()}
+    """Return a new session whose lifetime starts now, and both cookies.
+
+    It keeps `sid` and `auth_time`: it is the same login, and nobody has typed a password.
+    """
     now = config.clock()
-    claims = {**kept, "auth_time": int(now), "fresh": False, "permanent": True}
+    kept = session.kept_claims(token)
+    claims = {name: value for name, value in kept.items() if name != "remember_for"}
     try:
-        restored, cookies = session.start_session(config, scope, claims, user, now=now)
-        return restored, {**cookies, **remember_login(config, {**kept, **session.stamp_claim(config, user)}, now=now)}
+        restored, cookies = session.start_session(
+            config, scope, {**claims, "start": int(now), "fresh": False}, user, now=now
+        )
+        return restored, {**cookies, **remember_login(config, kept, user, now=now)}
     except (CookieTooLongError, UnacceptableTokenError) as problem:
         session.log.warning("a login cannot be restored for longer than a request: %s", problem)
         return token, NO_COOKIES
 
 
-def remember_login(config: Config, claims: dict[str, object], *, now: float) -> Cookies:
-    """Return the cookie that remembers a login with these claims."""
+def remember_login(config: Config, claims: Mapping[str, object], user: Any, *, now: float) -> Cookies:  # noqa: ANN401
+    """Return the cookie that remembers a login with these claims; `remember_for` among them are seconds of its own."""
     # Whoever has sessions and a cookie has this one, and without these no session was made before.
     transport = cast("CookieTransport", config.remember_cookie)
-    exp = int(now + session.session_settings(config).remember_for.total_seconds())
-    token, _ = config.tokens.issue(REMEMBER, {**claims, "exp": exp}, now=now)
+    remember_for = session.session_settings(config).remember_for.total_seconds()
+    seconds = cast("float", claims.get("remember_for", remember_for))
+    exp = int(min(now + seconds, _end(config, claims)))
+    sealed = {**claims, **session.stamp_claim(config, user), "exp": exp}
+    token, _ = config.tokens.issue(REMEMBER, sealed, now=now)
     return {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}
+
+
+def _end(config: Config, claims: Mapping[str, object]) -> float:
+    """Return until when a login can be restored at most."""
+    return cast("float", claims["auth_time"]) + session.session_settings(config).remember_at_most.total_seconds()

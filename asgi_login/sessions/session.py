@@ -44,18 +44,34 @@ def read_session(config: Config, token: bytes) -> VerifiedToken:
     """
     verified = config.tokens.verify(token, _COOKIE_KINDS if config.sessions else ACCESS_ONLY)
     if verified.kind == SESSION and verified.session_memo is None:
-        if verified.auth_time is None:
-            raise InvalidToken("a session without auth_time")
-        _bind(config, verified, verified.auth_time)
+        check_owner(config, verified)
+        _bind(config, verified)
         if config.clock() >= verified.valid_until:
             raise InvalidToken("the session is older than its lifetime", expired=True)
     return verified
 
 
-def _bind(config: Config, token: VerifiedToken, auth_time: float) -> None:
+def check_owner(config: Config, token: VerifiedToken) -> None:
+    """Check that a session or remember token is this manager's: another one may have the same key.
+
+    Raises:
+        InvalidToken: It is not, or it does not say when the user proved who they are.
+    """
+    if token.claims.get("mgr") != config.name:
+        raise InvalidToken("mgr: another manager's")
+    if token.auth_time is None:
+        raise InvalidToken(f"auth_time: missing in a {token.kind}")
+
+
+def _bind(config: Config, token: VerifiedToken) -> None:
     # The token itself ends with the lifetime that was set when it was issued; this is today's.
     lifetime = session_settings(config).lifetime.total_seconds()
-    token.bind_session(_memo_of(config, token), ends_at=auth_time + lifetime)
+    token.bind_session(_memo_of(config, token), ends_at=_began(token.claims) + lifetime)
+
+
+def _began(claims: Mapping[str, object]) -> float:
+    """Return when a session began: when it was restored, else when the user proved who they are."""
+    return cast("float", claims.get("start", claims["auth_time"]))
 
 
 def _memo_of(config: Config, token: VerifiedToken) -> SessionMemo:
@@ -112,7 +128,7 @@ def renew_session(
     now, memo = config.clock(), token.session_memo
     is_due = memo is not None and now >= memo.renew_at
     # Near the end of its lifetime a new session would live no longer than this one.
-    if same_client and not (is_due and _expiry(session_settings(config), token.auth_time, now) > token.exp):
+    if same_client and not (is_due and _expiry(session_settings(config), token.claims, now) > token.exp):
         return token, NO_COOKIES
     key = _key(config, token)
     try:
@@ -141,7 +157,7 @@ def start_session(
     Args:
         config: Of the manager.
         scope: Of the request.
-        claims: `sub`, `sid`, `auth_time`, `fresh`, `permanent`, and perhaps `scope`.
+        claims: `sub`, `sid`, `mgr`, `auth_time`, `fresh`, `permanent`, and perhaps `scope` and `start`.
         user: What the stamp is taken of, if there is one.
         now: In seconds since the epoch.
 
@@ -166,6 +182,7 @@ def confirm_session(config: Config, scope: Scope, token: VerifiedToken | None, u
         return None
     now = config.clock()
     claims = {**kept_claims(token), "auth_time": int(now), "fresh": True}
+    claims.pop("start", None)
     return start_session(config, scope, claims, user, now=now)[1]
 
 
@@ -200,15 +217,14 @@ def session_settings(config: Config) -> Sessions:
 
 
 def _seal(config: Config, claims: Mapping[str, object], key: Key, *, now: float) -> tuple[VerifiedToken, Cookies]:
-    transport, auth_time = session_cookie(config), cast("float", claims["auth_time"])
-    exp = _expiry(session_settings(config), auth_time, now)
+    transport, exp = session_cookie(config), _expiry(session_settings(config), claims, now)
     token, verified = config.tokens.issue(SESSION, {**claims, "exp": exp}, now=now, key=key)
-    _bind(config, verified, auth_time)
+    _bind(config, verified)
     return verified, {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}
 
 
-def _expiry(settings: Sessions, auth_time: float | None, now: float) -> int:
-    return int(min(now + settings.idle.total_seconds(), (auth_time or 0) + settings.lifetime.total_seconds()))
+def _expiry(settings: Sessions, claims: Mapping[str, object], now: float) -> int:
+    return int(min(now + settings.idle.total_seconds(), _began(claims) + settings.lifetime.total_seconds()))
 
 
 def session_cookie(config: Config) -> CookieTransport:

@@ -16,7 +16,7 @@ from asgi_login.tokens.cache import TokenCache
 from asgi_login.tokens.claims import MAX_NUMERIC_DATE, ClaimRules, check_scope_names, is_text
 from asgi_login.tokens.keys import Key
 from asgi_login.tokens.keyset import KeySet
-from asgi_login.tokens.strict_json import InvalidJSON, parse_object
+from asgi_login.tokens.strict_json import InvalidJSON, parse_object, thawed
 from asgi_login.tokens.verified import InvalidClaims, VerifiedToken, check_times
 
 MAX_TOKEN_BYTES: Final = 8_192
@@ -154,7 +154,7 @@ class TokenCodec:
         issued = {"iss": self.rules.issuer, "aud": self.rules.audience}
         claims.update({name: value for name, value in issued.items() if value is not None})
         try:
-            payload = json.dumps(claims, separators=(",", ":"), allow_nan=False).encode()
+            payload = json.dumps(claims, separators=(",", ":"), allow_nan=False, default=thawed).encode()
             verified = self.rules.check(parse_object(payload), now, kind=kind, kid=key.kid)
         except InvalidClaims as problem:
             raise UnacceptableTokenError(f"this token would be refused: {problem}") from None

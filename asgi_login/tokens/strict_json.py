@@ -43,6 +43,17 @@ def parse_object(text: bytes) -> dict[str, object]:
     return members
 
 
+def thawed(value: object) -> dict[str, object]:
+    """Return a mapping that `parse_object` made read-only, for `json.dumps(default=)`.
+
+    Raises:
+        TypeError: It is something else, which has no JSON form.
+    """
+    if not isinstance(value, MappingProxyType):
+        raise TypeError(f"Object of type {type(value).__name__} is not JSON serializable")
+    return dict(cast("MappingProxyType[str, object]", value))
+
+
 def _frozen(value: object, depth: int) -> object:
     if depth == 0:
         raise InvalidJSON("nested too deeply")

@@ -31,11 +31,11 @@ def test_a_confirmed_login_is_fresh_from_the_next_request_on(browser, manager, c
     assert auth.claims["auth_time"] == clock.now
 
 
-@pytest.mark.parametrize("remember", [False, True])
-def test_a_confirmed_login_stays_as_permanent_as_it_was(browser, manager, remember):
-    browser.login(manager, remember=remember)
+@pytest.mark.parametrize("permanent", [False, True])
+def test_a_confirmed_login_stays_as_permanent_as_it_was(browser, manager, permanent):
+    browser.login(manager, permanent=permanent)
     browser.confirm(manager)
-    assert claims_of(browser.token())["permanent"] is remember
+    assert claims_of(browser.token())["permanent"] is permanent
 
 
 def test_a_login_that_is_not_fresh_is_told_so_or_sent_to_confirm_it(clock):

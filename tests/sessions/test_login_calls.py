@@ -271,3 +271,34 @@ def test_logins_in_many_threads_never_meet(manager):
 
     with ThreadPoolExecutor(8) as pool:
         assert set().union(*pool.map(visit, range(8))) == {True}
+
+
+def test_an_answer_that_a_provider_posts_can_log_in_by_a_call_that_says_so(browser, manager):
+    answer = browser.send(
+        lambda scope: manager.login_user(scope, "ada", insecure_cross_origin=True), headers=OTHER_ORIGIN
+    )
+    assert answer.status == 200
+    assert browser.visit().user == "ada"
+
+
+def test_a_session_can_have_claims_of_the_applications_own(browser, manager, clock):
+    browser.login(manager, claims={"act": {"sub": "root"}, "tenant": 7}, remember=True)
+    for wait in (0, IDLE * 3 / 4, IDLE * 2):
+        clock.now += wait
+        auth = browser.visit()
+        assert (auth.user, auth.claims["act"], auth.claims["tenant"]) == ("ada", {"sub": "root"}, 7)
+
+
+@pytest.mark.parametrize(
+    "name", ["sub", "exp", "sid", "mgr", "fresh", "permanent", "auth_time", "stamp", "fp", "scope"]
+)
+def test_a_claim_that_is_ours_cannot_be_set_by_a_login(browser, manager, name):
+    with pytest.raises(ValueError, match=rf"cannot set {name}"):
+        browser.login(manager, claims={name: 1})
+
+
+def test_a_login_that_proved_nothing_is_not_fresh_until_it_is_confirmed(browser, manager):
+    browser.login(manager, fresh=False)
+    assert (browser.visit().user, browser.auth.fresh) == ("ada", False)
+    browser.confirm(manager)
+    assert browser.visit().fresh

@@ -10,7 +10,7 @@ from sessions.browsing import DELETED, IDLE, claims_of, with_sessions
 
 @pytest.mark.parametrize("changed", [{"client": CAFE}, {"agent": "Chrome"}, {"agent": None}, {"client": None}])
 @pytest.mark.parametrize(
-    ("protection", "remember", "outcome"),
+    ("protection", "permanent", "outcome"),
     [
         ("basic", False, ("ada", False)),
         ("basic", True, ("ada", False)),
@@ -20,10 +20,11 @@ from sessions.browsing import DELETED, IDLE, claims_of, with_sessions
         (None, True, ("ada", True)),
     ],
 )
-def test_a_changed_client(clock, protection, remember, outcome, changed):
+@pytest.mark.parametrize("remember", [False, True])
+def test_a_changed_client(clock, protection, permanent, remember, outcome, changed):  # noqa: PLR0917 - a table
     user, fresh = outcome
     manager, browser = with_sessions(clock, protection=protection)
-    browser.login(manager, remember=remember)
+    browser.login(manager, permanent=permanent, remember=remember)
     elsewhere = browser.copy(**changed)
     auth = elsewhere.visit()
     assert (auth.user, auth.fresh) == (user, fresh)
@@ -98,6 +99,25 @@ def test_a_changed_client_is_written_down_once_and_not_at_each_request(browser, 
     browser.client = CAFE
     assert len(browser.send().all("set-cookie")) == 1
     assert browser.send().all("set-cookie") == []
+
+
+def test_a_stolen_session_of_somebody_who_is_remembered_is_of_no_use_under_strong_protection(clock):
+    manager, browser = with_sessions(clock, protection="strong")
+    browser.login(manager, remember=True)
+    thief = Browser(browser.app, clock, client=CAFE)
+    thief.put(browser.token())
+    assert (thief.visit().user, thief.jar) == (None, {})
+    assert browser.visit().user == "ada"
+
+
+@pytest.mark.parametrize("permanent", [False, True])
+def test_a_restored_session_is_as_permanent_as_the_login_was(clock, permanent):
+    manager, browser = with_sessions(clock, protection="strong")
+    browser.login(manager, remember=True, permanent=permanent)
+    browser.close()
+    browser.visit()
+    browser.client = CAFE
+    assert (browser.visit().user == "ada") is permanent
 
 
 def test_a_remembered_login_is_restored_for_a_changed_client_too(clock):

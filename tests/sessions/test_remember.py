@@ -19,9 +19,9 @@ def test_a_remembered_login_is_restored_when_the_session_is_gone(browser, manage
     assert (auth.user, auth.scopes, auth.fresh) == ("ada", {"read"}, False)
     session = claims_of(browser.token())
     assert kind_of(browser.token()) == "session+jwt"
-    assert session["sid"] != first["sid"]
-    assert session["auth_time"] == clock.now
-    assert (session["fresh"], session["permanent"]) == (False, True)
+    assert session["sid"] == first["sid"]
+    assert session["auth_time"] == first["auth_time"]
+    assert (session["fresh"], session["permanent"]) == (False, False)
     assert browser.token(REMEMBER) != remembered
     assert claims_of(browser.token(REMEMBER))["exp"] == clock.now + 30 * DAY
     assert auth.claims["sid"] == session["sid"]
@@ -106,3 +106,65 @@ def test_garbage_that_remembers_nobody_stops_no_public_page(browser, value):
     assert answer.status == 200
     assert answer.all("set-cookie") == []
     assert browser.auth.user is None
+
+
+def test_a_remembered_login_is_not_restored_for_longer_than_a_year_after_the_last_password(browser, manager, clock):
+    browser.login(manager, remember=True)
+    born = clock.now
+    restored = []
+    for _ in range(40):
+        browser.close()
+        restored.append(browser.visit().user)
+        clock.now += 10 * DAY
+    assert restored == ["ada"] * 37 + [None] * 3
+    assert clock.now - born > 365 * DAY
+
+
+def test_a_password_shown_again_lets_a_login_be_remembered_for_another_year(browser, manager, clock):
+    browser.login(manager, remember=True)
+    for days in (300, 300):
+        for _ in range(days // 20):
+            clock.now += 20 * DAY
+            browser.close()
+            assert browser.visit().user == "ada"
+        browser.confirm(manager)
+
+
+def test_a_bound_that_was_lowered_holds_for_logins_that_are_remembered_already(clock):
+    manager, browser = with_sessions(clock)
+    browser.login(manager, remember=True)
+    settings = {"remember_for": timedelta(days=5), "remember_at_most": timedelta(days=5)}
+    _, there = with_sessions(clock, **settings)
+    there.jar = dict(browser.jar)
+    there.close()
+    clock.now += 5 * DAY
+    assert there.visit().user is None
+
+
+@pytest.mark.parametrize("duration", [timedelta(seconds=1), timedelta(days=3), timedelta(days=90)])
+def test_a_login_can_be_remembered_for_a_duration_of_its_own(browser, manager, clock, duration):
+    browser.login(manager, remember=duration)
+    for _ in range(3):
+        clock.now += duration.total_seconds() - 1
+        browser.close()
+        assert browser.visit().user == "ada"
+    clock.now += duration.total_seconds()
+    browser.close()
+    assert browser.visit().user is None
+
+
+@pytest.mark.parametrize("duration", [timedelta(0), timedelta(days=-1), timedelta(days=366)])
+def test_a_duration_that_is_none_or_beyond_the_bound_is_refused(browser, manager, duration):
+    with pytest.raises(ValueError, match="remember_at_most"):
+        browser.login(manager, remember=duration)
+
+
+@pytest.mark.parametrize("name", ["sid", "auth_time"])
+def test_a_restored_login_is_still_the_same_login(browser, manager, clock, name):
+    browser.login(manager, remember=True)
+    first = claims_of(browser.token())[name]
+    for _ in range(3):
+        clock.now += 7 * DAY
+        browser.close()
+        assert browser.visit().claims[name] == first
+        assert claims_of(browser.token(REMEMBER))[name] == first

@@ -23,7 +23,7 @@ def test_a_session_token_says_who_when_and_from_where(browser, manager):
     header, claims = parts(browser.token())
     assert header["typ"] == "session+jwt"
     fixed = {"sub": "ada", "scope": "read write", "auth_time": NOW, "iat": NOW, "exp": NOW + IDLE}
-    fixed |= {"fresh": True, "permanent": False}
+    fixed |= {"fresh": True, "permanent": False, "mgr": "default"}
     assert claims.items() >= fixed.items()
     assert set(claims) == {*fixed, "sid", "jti", "fp"}
     assert browser.visit().scopes == {"read", "write"}
@@ -34,8 +34,8 @@ def test_a_remembered_login_sets_a_cookie_that_outlives_the_browser(browser, man
     header, claims = parts(browser.token(REMEMBER))
     assert header["typ"] == "remember+jwt"
     assert claims["exp"] == NOW + 30 * DAY
-    assert {"sid", "auth_time"} <= set(claims)
-    assert claims_of(browser.token())["permanent"] is True
+    assert {"sid", "mgr", "auth_time"} <= set(claims)
+    assert claims_of(browser.token())["sid"] == claims["sid"]
     browser.close()
     assert browser.names == {REMEMBER}
 

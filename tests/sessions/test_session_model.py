@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_sta
 
 from asgi_login import CookieTransport, LoginManager, Sessions, get_auth
 
-IDLE, LIFETIME, REMEMBER, FRESH = 900, 7_200, 86_400, 600
+IDLE, LIFETIME, REMEMBER, AT_MOST, FRESH = 900, 7_200, 86_400, 300_000, 600
 
 
 @dataclass
@@ -26,10 +26,21 @@ class Session:
     written: int
     fresh: bool
     permanent: bool
+    began: int | None = None
 
     @property
     def until(self):
-        return min(self.written + IDLE, self.auth_time + LIFETIME)
+        began = self.auth_time if self.began is None else self.began
+        return min(self.written + IDLE, began + LIFETIME)
+
+
+@dataclass
+class Remembered:
+    sub: str
+    stamp: int
+    auth_time: int
+    until: int
+    permanent: bool
 
 
 @dataclass
@@ -47,12 +58,12 @@ class Model:
         """Return who is known by each manager, and whether freshly."""
         return {manager: self._look(manager) for manager in self.protection}
 
-    def login(self, manager, sub, *, remember):
+    def login(self, manager, sub, *, remember, permanent):
         self.logout(manager)
         stamp = self.stamps[sub]
-        self.sessions[manager] = Session(sub, stamp, self.client, self.now, self.now, fresh=True, permanent=remember)
+        self.sessions[manager] = Session(sub, stamp, self.client, self.now, self.now, fresh=True, permanent=permanent)
         if remember:
-            self.remembered[manager] = sub, stamp, self.now + REMEMBER
+            self.remembered[manager] = Remembered(sub, stamp, self.now, self.now + REMEMBER, permanent)
 
     def logout(self, manager):
         self.sessions.pop(manager, None)
@@ -61,6 +72,10 @@ class Model:
     def confirm(self, manager):
         session = self.sessions[manager]
         session.client, session.fresh, session.auth_time, session.written = self.client, True, self.now, self.now
+        session.began = None
+        if manager in self.remembered and self.remembered[manager].until > self.now:
+            known = self.remembered[manager]
+            known.auth_time, known.stamp, known.until = self.now, session.stamp, self.now + REMEMBER
 
     def _look(self, manager):
         session, was_alive = self.sessions.get(manager), True
@@ -79,14 +94,19 @@ class Model:
                 session.client = self.client
         if not was_alive:
             self.sessions[manager] = session
-            self.remembered[manager] = session.sub, session.stamp, self.now + REMEMBER
+            until = min(self.now + REMEMBER, session.auth_time + AT_MOST)
+            self.remembered[manager] = Remembered(
+                session.sub, session.stamp, session.auth_time, until, session.permanent
+            )
         return session.sub, session.fresh and self.now - session.auth_time <= FRESH
 
     def _restored(self, manager):
-        sub, stamp, until = self.remembered.get(manager, (None, None, 0))
-        if until <= self.now:
+        known = self.remembered.get(manager)
+        if known is None or known.until <= self.now:
             return None
-        return Session(sub, stamp, self.client, self.now, self.now, fresh=False, permanent=True)
+        session = Session(known.sub, known.stamp, self.client, known.auth_time, self.now, False, known.permanent)
+        session.began = self.now
+        return session
 
 
 class SessionMachine(RuleBasedStateMachine):
@@ -107,6 +127,7 @@ class SessionMachine(RuleBasedStateMachine):
             idle=timedelta(seconds=IDLE),
             lifetime=timedelta(seconds=LIFETIME),
             remember_for=timedelta(seconds=REMEMBER),
+            remember_at_most=timedelta(seconds=AT_MOST),
             fresh_for=timedelta(seconds=FRESH),
             protection=protection,
             stamp=lambda user: str(user[1]),
@@ -133,13 +154,17 @@ class SessionMachine(RuleBasedStateMachine):
     managers_of = st.sampled_from(["web", "admin"])
     subs = st.sampled_from(["ada", "bob"])
 
-    @rule(manager=managers_of, sub=subs, remember=st.booleans())
-    def login(self, manager, sub, remember):
+    @rule(manager=managers_of, sub=subs, remember=st.booleans(), permanent=st.booleans())
+    def login(self, manager, sub, remember, permanent):
         if sub not in self.model.stamps:
             return
         user = sub, self.model.stamps[sub]
-        self._request(lambda scope: self.managers[manager].login_user(scope, sub, user=user, remember=remember))
-        self.model.login(manager, sub, remember=remember)
+        self._request(
+            lambda scope: self.managers[manager].login_user(
+                scope, sub, user=user, remember=remember, permanent=permanent
+            )
+        )
+        self.model.login(manager, sub, remember=remember, permanent=permanent)
 
     @rule(manager=managers_of)
     def logout(self, manager):
@@ -183,10 +208,12 @@ class SessionMachine(RuleBasedStateMachine):
     def wait_for_what_changes_with_time(self, manager, moment, offset):
         session, remembered = self.model.sessions.get(manager), self.model.remembered.get(manager)
         if moment == "forgotten":
-            then = remembered and remembered[2]
+            then = remembered and remembered.until
         else:
             after = {"due": IDLE // 2, "idle": IDLE, "stale": FRESH, "end": LIFETIME}[moment]
             start = session and (session.written if moment in {"due", "idle"} else session.auth_time)
+            if session and moment == "end" and session.began is not None:
+                start = session.began
             then = start and start + after
         if then and then + offset > self.model.now:
             self.wait(then + offset - self.model.now)

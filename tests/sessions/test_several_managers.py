@@ -70,3 +70,17 @@ def test_an_ended_session_of_one_manager_is_deleted_although_the_other_knows_the
     browser.client = CAFE
     assert browser.visit().user == "user1"
     assert "__Host-web" not in browser.names
+
+
+@pytest.mark.parametrize("remember", [False, True])
+def test_a_session_of_one_manager_is_none_of_another_with_the_same_key(clock, remember):
+    web, admin = (make_manager(clock=clock, name=name) for name in ("web", "admin"))
+    browser = Browser.of(web)
+    browser.login(web, remember=remember)
+    if remember:
+        browser.close()
+    elsewhere = Browser.of(admin, jar=dict(browser.jar))
+    for cookie in list(elsewhere.jar.values()):
+        elsewhere.put(cookie.value, cookie.name.replace("default", "admin"))
+        elsewhere.put(cookie.value, cookie.name.replace("web", "admin"))
+    assert elsewhere.visit().user is None

@@ -335,3 +335,47 @@ class TestSeveralManagers:
         assert client.get("/web", headers=with_header(api.token())).status_code == 401
         assert client.get("/api").headers["www-authenticate"] == 'Bearer realm="api"'
         assert (web.loads, api.loads) == ([], ["ada"])
+
+
+class TestManagersOfOneKey:
+    """Two managers that nobody put into one list must not open each other's pages."""
+
+    @staticmethod
+    def app_of(web, admin):
+        app = FastAPI()
+
+        @app.get("/web")
+        async def web_page(user: Annotated[User, Depends(web.manager)]):
+            return user.name
+
+        @app.get("/admin")
+        async def admin_page(user: Annotated[User, Depends(admin.manager)]):
+            return user.name
+
+        return app
+
+    def test_the_second_of_two_dependencies_says_so_at_its_first_request(self):
+        web, admin = make_logins(name="web"), make_logins(name="admin")
+        client = TestClient(self.app_of(web, admin), "https://testserver")
+        headers = with_header(web.token("ada"))
+        assert client.get("/web", headers=headers).status_code == 200
+        for _ in range(2):
+            with pytest.raises(RuntimeError, match="'web' and 'admin' share a key"):
+                client.get("/admin", headers=headers)
+
+    def test_a_dependency_that_the_middleware_does_not_know_says_so(self):
+        web, admin = make_logins(name="web"), make_logins(name="admin")
+        app = self.app_of(web, admin)
+        install(app, web.manager)
+        client = TestClient(app, "https://testserver")
+        with pytest.raises(RuntimeError, match="'web' and 'admin' share a key"):
+            client.get("/admin", headers=with_header(web.token("ada")))
+
+    def test_a_manager_of_the_same_name_is_not_taken_for_the_one_in_the_middleware(self):
+        web, other = make_logins(), make_logins(OTHER_SECRET)
+        app = self.app_of(web, other)
+        install(app, web.manager)
+        client = TestClient(app, "https://testserver")
+        assert client.get("/web", headers=with_header(web.token("ada"))).json() == "ada"
+        assert client.get("/admin", headers=with_header(web.token("ada"))).status_code == 401
+        assert client.get("/admin", headers=with_header(other.token("bob"))).json() == "bob"

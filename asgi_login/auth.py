@@ -1,7 +1,6 @@
-"""What a request knows of its user: Auth, and how a view gets hold of it.
+"""Auth: who sent a request; and get_auth and current_auth, by which a view gets it.
 
-The functions at the end are for the rooms above: they say what gates, middleware and adapters need to know of an Auth
-and an application does not.
+The functions at the end are for gates, middleware and adapters. Applications do not need them.
 """
 # pyright: reportPrivateUsage=false
 
@@ -36,15 +35,15 @@ NO_MIDDLEWARE: Final = (
 
 
 class Auth(Generic[UserT]):
-    """Who sent a request, or why nobody knows; immutable.
+    """Says who sent a request, or why that is unknown; immutable.
 
-    Three outcomes: an identity; anonymous, where no credential was sent (`error` is None); refused, where one
-    was sent and `error` tells why it does not count.
+    There are three outcomes. *Identity*: `user` is set. *Anonymous*: the request has no credential, and `error` is
+    None. *Refused*: the request has a credential that is not accepted, and `error` says why.
     """
 
-    # Nothing here may lead back to the scope: each request would become a cycle for the garbage collector.
-    # What the application sees are properties without setters; a __setattr__ that refuses would cost each request
-    # another tenth of its time.
+    # Nothing here may refer back to the scope: each request would become cyclic garbage.
+    # The public attributes are properties without setters. A refusing __setattr__ would make each request a tenth
+    # slower.
     __slots__ = ("_config", "_error", "_is_fresh", "_others", "_token", "_transport", "_user")
 
     def __init__(  # noqa: PLR0917 - made for each request, by position in a tenth less of its time
@@ -63,7 +62,7 @@ class Auth(Generic[UserT]):
         self._user = user
         self._error = error
         self._is_fresh = is_fresh
-        # Of the first Auth of a request with several managers: the outcomes of the others, by name.
+        # With several managers, the first Auth of a request holds those of the other managers, by name.
         self._others = others
 
     @property
@@ -88,7 +87,7 @@ class Auth(Generic[UserT]):
 
     @property
     def error(self) -> AuthError | None:
-        """Why the credential of this request does not count, or None."""
+        """Why the credential was refused, or None."""
         return self._error
 
     @property
@@ -114,7 +113,7 @@ class Auth(Generic[UserT]):
         return self._config.clock() - self._token.auth_time <= self._config.fresh_for
 
     def require(self, *scopes: str, fresh: bool = False) -> None:
-        """Demand a user, all of `scopes`, and if asked a fresh login; the clock is looked at again.
+        """Require a user, all of `scopes`, and perhaps a fresh login. The expiry is checked again.
 
         Raises:
             AuthError: The one that says what is missing.
@@ -131,8 +130,8 @@ class Auth(Generic[UserT]):
     def active(self) -> Generator[None]:
         """Make this the current Auth inside a `with` block, for handlers that outlive their request.
 
-        Decorators and `current_auth()` work inside, and look at the clock again. For a Socket.IO or GraphQL handler
-        that is called after the request that brought the credential has been answered.
+        Decorators and `current_auth()` work inside, and check the expiry again. Use it in a Socket.IO or GraphQL
+        handler that is called after the response to the request that carried the credential.
 
         Example:
             >>> auth = get_auth(environ["asgi.scope"])
@@ -146,7 +145,7 @@ class Auth(Generic[UserT]):
             CURRENT.reset(token)
 
     def __repr__(self) -> str:
-        # Neither the user nor the claims: reprs end up in logs.
+        # A repr ends up in logs, so it shows neither the user nor the claims.
         outcome = "authenticated" if self.is_authenticated else type(self.error).__name__ if self.error else "anonymous"
         return f"<Auth {outcome} manager={self.manager!r} transport={self.transport!r}>"
 
@@ -184,7 +183,7 @@ def get_auth(scope_or_connection: AnyScope | HasScope, *, manager: str | None = 
 
 
 def auth_of_manager(auth: AnyAuth, manager: str | None) -> AnyAuth:
-    """Return what the request is to the manager of that name; None means the Auth itself.
+    """Return the Auth of the manager with that name, or `auth` itself for None.
 
     Raises:
         RuntimeError: No manager of that name is in the middleware.
@@ -201,7 +200,7 @@ def auth_of_manager(auth: AnyAuth, manager: str | None) -> AnyAuth:
 def refusal(
     auth: AnyAuth, scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None
 ) -> AuthError | None:
-    """Return a new error that says what keeps a request out, or None if it may pass; the clock is looked at again.
+    """Return a new error that says what is missing, or None if the request may pass. The expiry is checked again.
 
     Args:
         auth: Of the request.
@@ -230,24 +229,24 @@ def refusal(
 
 
 def with_others(auth: AnyAuth, others: Mapping[str, AnyAuth]) -> AnyAuth:
-    """Return an Auth that also leads to the outcomes of the request's other managers, by name."""
+    """Return a copy that also holds the Auth of each other manager, by name."""
     return Auth(auth._config, auth._transport, auth._token, auth._user, auth._error, auth._is_fresh, others)
 
 
 def settings_of(auth: AnyAuth, manager: str | None = None) -> Config:
-    """Return the settings that answer for a request: those of `manager`, else of the one that the Auth is of."""
+    """Return the settings of the named manager, or of the one that `auth` is from."""
     return auth_of_manager(auth, manager)._config
 
 
 def all_settings_of(auth: AnyAuth) -> list[Config]:
-    """Return the settings of every manager that has looked at a request."""
+    """Return the settings of every manager in the middleware of this request."""
     return [auth._config, *(other._config for other in (auth._others or {}).values())]
 
 
 def auth_of_config(auth: AnyAuth, config: Config) -> AnyAuth | None:
-    """Return what the request is to the manager with these settings, or None if its middleware does not know it.
+    """Return the Auth of the manager with these settings, or None if the middleware does not have that manager.
 
-    Compared by identity: two managers may have the same name in two middlewares of one application.
+    Managers are compared by identity, because those of two middlewares may have the same name.
     """
     if auth._config.loader is config.loader:
         return auth
@@ -270,12 +269,12 @@ def write_to_state(auth: AnyAuth, state: MutableMapping[str, object]) -> None:
 
 
 def cross_origin_error(auth: AnyAuth) -> CrossOriginRequest | None:
-    """Return why a request is not even shown to the application: another site has sent it."""
+    """Return the error of a request that another site sent, or None. The application does not see such a request."""
     return auth._error if auth._error is not None and isinstance(auth._error, CrossOriginRequest) else None
 
 
 def came_in_a_cookie(auth: AnyAuth) -> bool:
-    """Tell whether a credential, accepted or not, came in a cookie, so that the response varies with it."""
+    """Tell whether the request has a credential in a cookie, accepted or not: the response varies with it."""
     if auth._transport is not None and auth._transport.ambient:
         return True
     return auth._others is not None and any(came_in_a_cookie(other) for other in auth._others.values())

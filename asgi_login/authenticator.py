@@ -1,4 +1,4 @@
-"""One request and one manager, from scope to Auth: every check, once, in the one order that is safe.
+"""Finds out who sent a request, for one manager: every check, once, in the one safe order.
 
 1. The transports: headers before cookies; the first that finds a token.
 2. The token: its shape, its signature, its claims.
@@ -30,9 +30,9 @@ from asgi_login.transports import BearerTransport, CookieTransport, Transport, c
 
 UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
-"""Who sent a request, and what to write back to the browser: a session that was renewed or has ended."""
+"""The Auth of a request, and the cookies to write back because a session was renewed or has ended."""
 Credential: TypeAlias = tuple[Transport, bytes | AuthError]
-"""Where a token was found, and the token, or what is wrong with how it was sent."""
+"""The transport that found a token, and the token, or the error of a malformed credential."""
 _Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None]
 
 _NO_LINES: Final[CredentialLines] = ([], [])
@@ -40,14 +40,14 @@ _log = logging.getLogger("asgi_login")
 
 
 class Authenticator(Generic[UserT]):
-    """Finds out who sent a request, as far as one manager can tell.
+    """Finds out who sent a request, for one manager.
 
     Args:
         config: The settings of the manager.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
-        reads_lines_only: Whether the Authorization and Cookie lines are all that the transports look at.
+        reads_lines_only: Whether the transports read only the Authorization and Cookie lines.
     """
 
     __slots__ = ("_cookies", "_headers", "anonymous", "config", "reads_lines_only")
@@ -55,7 +55,7 @@ class Authenticator(Generic[UserT]):
     def __init__(self, config: Config) -> None:
         self.config: Config = config
         self.anonymous: Auth[UserT] = Auth(config)
-        # What the client put into a header on purpose comes before what the browser attached by itself.
+        # A header that the client set on purpose comes before a cookie that the browser attached by itself.
         self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
         ambient = [one for one in config.transports if one.ambient]
         if config.remember_cookie is not None and config.tokens.keys.signing_key.can_sign:
@@ -95,7 +95,7 @@ class Authenticator(Generic[UserT]):
             else:
                 token = self._read_cookie(scope, transport, found)
                 if token.kind == REMEMBER:
-                    # The session cookie is the one that will be written, whichever was looked at.
+                    # The restored session is written into the session cookie, whichever cookie was read.
                     transport = config.session_cookie or transport
                 # Before the loader runs: a forged request must not even reach the database.
                 problem = check_origin(scope, _trusted_origins(transport))
@@ -117,7 +117,7 @@ class Authenticator(Generic[UserT]):
         return self._session_outcome(scope, transport, token, user, same_client=same_client)
 
     def _read_cookie(self, scope: Scope, transport: Transport, token: bytes) -> VerifiedToken:
-        """Return what a token in a cookie says; where the session has expired, what the remember token says."""
+        """Verify a token in a cookie; if the session has expired, verify the remember token instead."""
         config = self.config
         if transport is config.remember_cookie:
             return sessions.read_remembered(config, token)
@@ -134,7 +134,7 @@ class Authenticator(Generic[UserT]):
     def _session_outcome(
         self, scope: Scope, transport: Transport, token: VerifiedToken, user: UserT | None, *, same_client: bool
     ) -> Outcome[UserT]:
-        """Return what becomes of a session or a remembered login: it goes on, is renewed, is restored or ends."""
+        """Continue, renew, restore or end a session: step 6."""
         config = self.config
         if user is None:
             return self._refused(scope, transport, InvalidToken("no such user")), sessions.log_out(config)
@@ -149,7 +149,7 @@ class Authenticator(Generic[UserT]):
         return Auth(config, transport, token, user, None, is_fresh), cookies
 
     def _client_changed(self, scope: Scope, transport: Transport) -> Outcome[UserT]:
-        """End a session whose client is another one: the request goes on without a user."""
+        """End a session whose client has changed. The request goes on without a user."""
         name = self.config.name
         _log.info("%s: session from %s ended by %s: another client", request_line(scope), transport.name, name)
         return Auth(self.config, transport), sessions.log_out(self.config)
@@ -162,7 +162,7 @@ class Authenticator(Generic[UserT]):
 
 
 def lines_of(scope: Scope, *, reads_lines_only: bool) -> CredentialLines | None:
-    """Return the lines that transports look at, or None if it takes no look at them to see that nobody is there."""
+    """Return the lines that transports read, or None if the request can have no credential."""
     lines = credential_lines(scope)
     if lines is None and not reads_lines_only and not has_too_many_lines(scope):
         return _NO_LINES
@@ -170,9 +170,9 @@ def lines_of(scope: Scope, *, reads_lines_only: bool) -> CredentialLines | None:
 
 
 def _readers(ours: type[BearerTransport | CookieTransport], transports: Iterable[Transport]) -> tuple[_Reader, ...]:
-    """Return transports with what reads a token out of lines that were read already.
+    """Pair each transport with its method that reads a token from the lines.
 
-    A class derived from ours may look elsewhere: it is given the whole scope, like any other.
+    A subclass of a built-in transport may read something else, so it gets the whole scope, like any other transport.
     """
     return tuple((one, one.read if isinstance(one, ours) and type(one) is ours else None) for one in transports)
 
@@ -189,7 +189,7 @@ def _first_token(readers: tuple[_Reader, ...], scope: Scope, lines: Sequence[byt
 
 
 def _trusted_origins(transport: Transport) -> frozenset[bytes]:
-    """Return what a transport trusts; one of the application's own may have no such thing."""
+    """Return the trusted origins of a transport; the application's own transports may have none."""
     origins: Any = getattr(transport, "trusted_origins", None)
     return cast("frozenset[bytes]", origins or frozenset())
 

@@ -1,4 +1,4 @@
-"""The settings of a manager, frozen and validated: what every room above takes instead of the manager."""
+"""The settings of a manager, frozen and validated. Other modules take these instead of the manager."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -38,7 +38,8 @@ class Sessions:
         fresh_for: How long after the user proved who they are a login counts as fresh.
         protection: What a changed client does to a login: "basic", "strong", or None for nothing.
         fingerprint: What identifies a client, from the scope; None for its address and User-Agent.
-        stamp: A value of the user's whose change ends all their logins, say of the password's hash.
+        stamp: A function of the user, such as one that returns the password's hash. When the result changes, all logins
+            of the user end.
         reauthenticate_at: Where a browser whose login is not fresh is sent: a path or an absolute URL.
     """
 
@@ -68,7 +69,7 @@ class Sessions:
         check_login_url("reauthenticate_at", self.reauthenticate_at)
 
 
-# Not compared: a manager has one, and the code for that takes as long to make as the rest of the module.
+# Without eq: nobody compares settings, and generating that code takes as long as the rest of the module.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Config:
     """Everything about one manager that a request needs to know."""
@@ -140,13 +141,13 @@ class Config:
             url = self.sessions.reauthenticate_at if self.sessions else None
         else:
             url = self.redirect_to if isinstance(error, (NotAuthenticated, InvalidToken)) else None
-        # A route's name that no adapter has resolved leads nowhere.
+        # A route name that no adapter has resolved is not an address.
         error.login_url = None if url is None or is_route_name(url) else url
         return error
 
 
 def is_route_name(url: str) -> bool:
-    """Tell the name of a route from a path and a URL."""
+    """Tell whether this is the name of a route, and not a path or URL."""
     return "/" not in url
 
 

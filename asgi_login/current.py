@@ -1,4 +1,4 @@
-"""What is being handled here: the ContextVar behind `current_auth()` and the decorators."""
+"""The ContextVar behind `current_auth()` and the decorators."""
 
 from contextvars import ContextVar
 from typing import Any, Final, Generic, NoReturn, TypeVar
@@ -7,11 +7,11 @@ AuthT = TypeVar("AuthT")
 
 
 class Holder(Generic[AuthT]):
-    """Holds the Auth of whatever is being handled, until that is over.
+    """Holds the Auth of the request that is being handled, until it is over.
 
     Attributes:
         auth: The Auth.
-        is_open: False once the response is done: a background task may still hold the context.
+        is_open: False once the response is done; a background task may still have the context.
     """
 
     __slots__ = ("auth", "is_open")
@@ -25,11 +25,11 @@ class Holder(Generic[AuthT]):
         try:
             raise exception
         finally:
-            # The exception's traceback holds this frame; held by it in turn, it would be garbage to be collected.
+            # The traceback of the exception refers to this frame. A reference back would make cyclic garbage.
             del exception
 
 
-# It holds an Auth; this floor does not know what that is.
+# It holds an Auth, which this module does not import.
 CURRENT: Final[ContextVar[Holder[Any]]] = ContextVar("asgi_login_current")
 
 
@@ -37,7 +37,7 @@ def current_holder() -> Holder[Any]:
     """Return what holds the Auth of the request being handled.
 
     Raises:
-        RuntimeError: There is none: this is never to be mistaken for an anonymous visitor.
+        RuntimeError: There is none. That must never be taken for an anonymous visitor.
     """
     holder = CURRENT.get(None)
     if holder is None:

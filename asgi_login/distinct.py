@@ -1,6 +1,6 @@
-"""Managers that serve one application must be told apart: by name, and by the tokens they accept.
+"""Refuses managers that serve one application and accept each other's tokens.
 
-A token of a customer must not open the admin's pages because both managers happen to have the same key.
+Otherwise a customer's token would open the admin pages, because both managers have the same key.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ def check_distinct(configs: Sequence[Config]) -> None:
 
 
 def join(known: list[Config], newcomer: Config) -> None:
-    """Add a manager to those that serve one application, which it meets at its first request there.
+    """Add a manager to those that serve one application, at its first request there.
 
-    Nested middlewares and FastAPI's dependencies do not know of each other before.
+    Nested middlewares and FastAPI dependencies do not know of each other before.
 
     Raises:
         RuntimeError: It and one of the others would accept each other's tokens.

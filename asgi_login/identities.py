@@ -1,4 +1,4 @@
-"""One request and several managers: each whose credential is there has an outcome of its own."""
+"""Finds out who sent a request, for several managers: each has an outcome of its own."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from asgi_login.scope import NO_COOKIES, Cookies, CredentialLines, Scope
 
 
 class Identities:
-    """Finds out who sent a request, as each of several managers sees it.
+    """Finds out who sent a request, for each of several managers.
 
     Args:
         configs: The settings of the managers, in the order in which they are asked.
@@ -31,10 +31,10 @@ class Identities:
         return lines_of(scope, reads_lines_only=self._reads_lines_only)
 
     async def authenticate(self, scope: Scope, lines: CredentialLines) -> Outcome[Any]:
-        """Return the first identity, else the first refusal; it leads to the outcomes of the other managers.
+        """Return the first identity, or else the first refusal. It holds the outcomes of the other managers.
 
-        The headers of every manager come before any cookie. A token in a header that no manager accepts is never
-        passed over for a cookie: the client said who it wants to be.
+        The headers of every manager are read before any cookie. If no manager accepts a token in a header, cookies are
+        not tried: the client said who it wants to be.
 
         Raises:
             Exception: Whatever a user loader raises, but for an AuthError.
@@ -59,7 +59,7 @@ class Identities:
                     accepted.add(credential[1])
                 else:
                     refused[name] = credential[1]
-            # What another manager has accepted is its credential, and was none of those that refused it.
+            # A token that one manager accepts is that manager's credential, not a bad one of the others.
             for name in [name for name, token in refused.items() if token in accepted]:
                 del outcomes[name], refused[name]
             if refused:
@@ -67,7 +67,7 @@ class Identities:
         return self._joined(outcomes), written
 
     def _joined(self, outcomes: dict[str, AnyAuth]) -> AnyAuth:
-        """Return the outcome that stands for the request, and make it lead to the others."""
+        """Choose the outcome that stands for the request, and attach the others."""
         everyone = {one.config.name: outcomes.get(one.config.name, one.anonymous) for one in self._authenticators}
         found = [*outcomes.values(), *everyone.values()]
         # Without an identity, a forged request must not reach the application, whatever else is wrong with it.

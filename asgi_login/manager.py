@@ -1,4 +1,4 @@
-"""LoginManager: what an application configures, registers its user loader with, and issues tokens by."""
+"""LoginManager: settings, the user loader, issuing tokens, and logging browsers in and out."""
 
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,30 +21,30 @@ LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
 
 
 class LoginManager(Generic[UserT]):
-    """The logins of an application.
+    """Holds the settings of an application's logins, loads its users and issues its tokens.
 
     Args:
         secret: The key, in one of these forms, or a sequence of them, of which the first signs and all verify:
             a str or bytes of at least 32 random bytes; a PEM together with `algorithm`; a dict with "private_key"
             and "password" for an encrypted PEM; a Key.
         token_url: Where clients log in, for OpenAPI and documentation.
-        algorithm: Of a secret that is no Key: "HS256", or "RS256" and others for a PEM.
-        transports: Where tokens travel; those in headers are read before cookies.
-        default_expiry: How long access tokens live.
-        scopes: The OAuth scopes there are, with a description of each, for OpenAPI.
-        issuer: The claim `iss` that is written and required; None writes none and accepts any.
-        audience: The claim `aud` that is written and required; None writes none and refuses tokens that have one.
+        algorithm: The algorithm of a secret that is not a Key: "HS256", or "RS256" and others for a PEM.
+        transports: Where tokens travel. Headers are read before cookies.
+        default_expiry: How long access tokens live, as a timedelta.
+        scopes: The OAuth scopes of the application, each with a description, for OpenAPI.
+        issuer: The claim `iss` that is written and required. None writes none and accepts any.
+        audience: The claim `aud` that is written and required. None writes none and refuses tokens that have one.
         leeway: By how much clocks may differ, at most 5 minutes.
-        insecure_any_audience: Do not look at `aud`: for issuers that send none, or a useless one.
-        sessions: Settings of browser logins; None for an API only.
-        redirect_to: Where a browser without a login is sent: a path, an absolute URL, or with the Starlette and
+        insecure_any_audience: Accept any `aud`, for issuers that send none or a useless one.
+        sessions: Settings of browser logins, or None for an API only.
+        redirect_to: Where a browser without a login is redirected: a path, an absolute URL, or with the Starlette and
             FastAPI adapters the name of a route.
-        not_authenticated_exception: What decorators raise instead of our 401, class or instance.
-        out_of_scope_exception: What decorators raise instead of our 403, class or instance.
-        name: Unique where several managers serve one application.
-        realm: Of the WWW-Authenticate challenge.
-        token_cache_size: How many verified tokens may be kept; 0 for none.
-        clock: Seconds since the epoch.
+        not_authenticated_exception: What decorators raise instead of the library's 401; a class or an instance.
+        out_of_scope_exception: What decorators raise instead of the library's 403; a class or an instance.
+        name: A unique name, if several managers serve one application.
+        realm: The realm of the WWW-Authenticate challenge (RFC 9110 §11.5).
+        token_cache_size: How many verified tokens are cached; 0 turns the cache off.
+        clock: Returns the time in seconds since the epoch.
 
     Raises:
         ValueError, TypeError: A setting that would be unsafe or would never work, with what to write instead.

@@ -1,4 +1,4 @@
-"""What a client looks like: its address and its User-Agent, coarse enough to survive an ordinary day."""
+"""Describes a client by its address and User-Agent, coarsely enough to stay the same on an ordinary day."""
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
@@ -8,10 +8,10 @@ from asgi_login.scope import Scope, header
 
 
 def fingerprint(scope: Scope) -> bytes:
-    """Return what is compared to tell whether a session is still used by the client that logged in.
+    """Return a description of the client, to compare with that of the client which logged in.
 
-    The address is `scope["client"]` alone: whoever can send a request can send X-Forwarded-For. Of an IPv6 address
-    the network counts (/64): hosts change the rest by themselves, every day (RFC 8981).
+    The address is that of `scope["client"]`. X-Forwarded-For is not read, because every client can send it. For IPv6,
+    only the network (/64) counts, because hosts change the rest every day (RFC 8981).
     """
     return _network(scope.get("client")) + b"\0" + (header(scope, b"user-agent") or b"")
 
@@ -21,7 +21,7 @@ def _network(client: Any) -> bytes:  # noqa: ANN401 - whatever a server puts the
     host = client[0] if isinstance(client, (tuple, list)) and client else None  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(host, str):
         return b""
-    # No address is longer; a proxy that passes a client's own words on must not fill the cache with them.
+    # No address is longer. A proxy may pass on text that the client chose, which must not fill the cache.
     return _network_of(host) if len(host) <= _MAX_ADDRESS else host.encode(errors="replace")
 
 

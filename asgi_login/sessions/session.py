@@ -1,7 +1,7 @@
-"""What a session token says about this request, and what to write back to the browser.
+"""One session: reads it from its token, renews, confirms and ends it.
 
-The token is the whole session: nothing is kept on the server. It dies after `idle` without use, is renewed once
-half of that is gone, and never outlives `lifetime` after the login.
+The token is the whole session; nothing is kept on the server. A session ends after `idle` without use. A request in the
+second half of `idle` renews it, but never beyond `lifetime` after the login.
 """
 
 import hmac
@@ -30,14 +30,14 @@ from asgi_login.transports import CookieTooLongError, CookieTransport
 log: logging.Logger = logging.getLogger("asgi_login")
 
 _COOKIE_KINDS = frozenset({ACCESS, SESSION})
-# Ordinary ones have some hundred bytes; a proxy lets some thousand through.
+# Ordinary clients are described by some hundred bytes; a proxy lets some thousand through.
 _MAX_KEPT_CLIENT = 512
-# Made anew for each token.
+# Each token gets its own.
 _OWN_CLAIMS = frozenset({"iss", "aud", "exp", "iat", "jti"})
 
 
 def read_session(config: Config, token: bytes) -> VerifiedToken:
-    """Verify what is in the cookie of a manager: an access token, or a session within its lifetime.
+    """Verify the token in the cookie of a manager: an access token, or a session within its lifetime.
 
     Raises:
         InvalidToken: Whatever is wrong with it.
@@ -52,7 +52,7 @@ def read_session(config: Config, token: bytes) -> VerifiedToken:
 
 
 def check_owner(config: Config, token: VerifiedToken) -> None:
-    """Check that a session or remember token is this manager's: another one may have the same key.
+    """Check that a session or remember token belongs to this manager. Another manager may have the same key.
 
     Raises:
         InvalidToken: It is not, or it does not say when the user proved who they are.
@@ -64,13 +64,13 @@ def check_owner(config: Config, token: VerifiedToken) -> None:
 
 
 def _bind(config: Config, token: VerifiedToken) -> None:
-    # The token itself ends with the lifetime that was set when it was issued; this is today's.
+    # `exp` follows the lifetime at the time of issue. This applies the present setting.
     lifetime = session_settings(config).lifetime.total_seconds()
     token.bind_session(_memo_of(config, token), ends_at=_began(token.claims) + lifetime)
 
 
 def _began(claims: Mapping[str, object]) -> float:
-    """Return when a session began: when it was restored, else when the user proved who they are."""
+    """Return when a session began: the time it was restored, or else the time of the login."""
     return cast("float", claims.get("start", claims["auth_time"]))
 
 
@@ -85,7 +85,7 @@ def _memo_of(config: Config, token: VerifiedToken) -> SessionMemo:
 
 
 def is_same_client(config: Config, scope: Scope, token: VerifiedToken) -> bool:
-    """Tell whether the client looks like the one that logged in; always, if nobody is to look."""
+    """Tell whether the client looks like the one that logged in; True if clients are not compared."""
     memo = token.session_memo or _memo_of(config, token)
     if memo.fingerprint is None:
         return True
@@ -93,7 +93,7 @@ def is_same_client(config: Config, scope: Scope, token: VerifiedToken) -> bool:
     if memo.client is not None and hmac.compare_digest(client, memo.client):
         return True
     key = _key(config, token)
-    # Of a key that was kept as its public half nothing can be compared, and what cannot be compared is not the same.
+    # A retired key may be here as a public key only. Then nothing can be compared, and the client counts as changed.
     if not key.can_sign or not _equal(token.claims.get("fp"), _keyed(key, "fingerprint", client)):
         return False
     if type(client) is bytes and len(client) <= _MAX_KEPT_CLIENT:
@@ -102,17 +102,17 @@ def is_same_client(config: Config, scope: Scope, token: VerifiedToken) -> bool:
 
 
 def ends_with_client(config: Config, token: VerifiedToken) -> bool:
-    """Tell whether a session is over once its client is another."""
+    """Tell whether a changed client ends this session."""
     return session_settings(config).protection == "strong" and token.claims.get("permanent") is not True
 
 
 def has_same_stamp(config: Config, token: VerifiedToken, user: Any) -> bool:  # noqa: ANN401 - the application's user
-    """Compare the user's stamp with the one at login: a new password, or "log out everywhere", has changed it."""
+    """Tell whether the user's stamp is the one at login; a new password or "log out everywhere" changes it."""
     settings = session_settings(config)
     if settings.stamp is None:
         return True
     key = _key(config, token)
-    # Without the private half nothing can be compared, and what cannot be compared does not count.
+    # Without the private key nothing can be compared, and the stamp counts as changed.
     return key.can_sign and _equal(token.claims.get("stamp"), _stamp(settings, key, user))
 
 
@@ -124,22 +124,22 @@ def renew_session(
     *,
     same_client: bool,
 ) -> tuple[VerifiedToken, Cookies]:
-    """Return the session that counts from here on, and its cookie: usually the same, and none."""
+    """Return the session, renewed if it is due, and the cookie to write, if there is one."""
     now, memo = config.clock(), token.session_memo
     is_due = memo is not None and now >= memo.renew_at
-    # Near the end of its lifetime a new session would live no longer than this one.
+    # Near the end of its lifetime, a renewed session would live no longer than this one.
     if same_client and not (is_due and _expiry(session_settings(config), token.claims, now) > token.exp):
         return token, NO_COOKIES
     key = _key(config, token)
     try:
         if same_client:
             return start_session(config, scope, kept_claims(token), user, now=now)
-        # The fingerprint stays that of the login, and only the key that made it can go on vouching for it.
+        # The fingerprint stays that of the login. Only the key that made it can sign it again.
         if key.can_sign and (is_due or token.claims.get("fresh") is True):
             return _seal(config, {**kept_claims(token), "fresh": False}, key, now=now)
     except (CookieTooLongError, UnacceptableTokenError) as problem:
-        # Another key's signature may be longer, and the clock may have jumped while the user was loaded: what was good
-        # until now stays what it is until it expires.
+        # Another key's signature may be longer, and the clock may have jumped while the user was loaded. The session
+        # stays valid until it expires.
         log.warning("a session cannot be renewed: %s", problem)
     return token, NO_COOKIES
 
@@ -152,13 +152,13 @@ def start_session(
     *,
     now: float,
 ) -> tuple[VerifiedToken, Cookies]:
-    """Return a session for this client, by the key that signs today, and the cookie that holds it.
+    """Return a new session for this client, signed by the present key, and its cookie.
 
     Args:
         config: Of the manager.
         scope: Of the request.
         claims: `sub`, `sid`, `mgr`, `auth_time`, `fresh`, `permanent`, and perhaps `scope` and `start`.
-        user: What the stamp is taken of, if there is one.
+        user: The user, for the stamp, if there is one.
         now: In seconds since the epoch.
 
     Raises:
@@ -172,7 +172,7 @@ def start_session(
 
 
 def confirm_session(config: Config, scope: Scope, token: VerifiedToken | None, user: Any) -> Cookies | None:  # noqa: ANN401
-    """Return the cookie of a session that is fresh again, from this client; None if `token` is no session.
+    """Make a session fresh, for this client, and return its cookie; None if `token` is not a session.
 
     Raises:
         ValueError: This manager has no sessions.
@@ -187,7 +187,7 @@ def confirm_session(config: Config, scope: Scope, token: VerifiedToken | None, u
 
 
 def end_session(config: Config) -> Cookies:
-    """Return what deletes the session in the browser: in every cookie of the manager's, it may be in any."""
+    """Return the headers that delete every cookie of the manager: the session may be in any of them."""
     session_settings(config)
     session_cookie(config)
     cookies = [transport for transport in config.transports if isinstance(transport, CookieTransport)]
@@ -195,12 +195,12 @@ def end_session(config: Config) -> Cookies:
 
 
 def kept_claims(token: VerifiedToken) -> dict[str, object]:
-    """Return the claims that go over into the next token."""
+    """Return the claims that the next token of this login keeps."""
     return {name: value for name, value in token.claims.items() if name not in _OWN_CLAIMS}
 
 
 def stamp_claim(config: Config, user: Any) -> dict[str, object]:  # noqa: ANN401
-    """Return the claim that ties a token to the user's stamp, if there is one."""
+    """Return the claim with the user's stamp, if there is a stamp."""
     settings = session_settings(config)
     return {} if settings.stamp is None else {"stamp": _stamp(settings, config.tokens.keys.signing_key, user)}
 
@@ -228,7 +228,7 @@ def _expiry(settings: Sessions, claims: Mapping[str, object], now: float) -> int
 
 
 def session_cookie(config: Config) -> CookieTransport:
-    """Return the first cookie of a manager, the one that is written.
+    """Return the first cookie of a manager, which is the one that is written.
 
     Raises:
         ValueError: It has none.
@@ -244,7 +244,7 @@ def _key(config: Config, token: VerifiedToken) -> Key:
 
 
 def _client(settings: Sessions, key: Key, scope: Scope) -> str:
-    """Return the keyed hash of the client: an address alone has few enough values to try them all."""
+    """Return the keyed hash of the client. Without a key, somebody could try all addresses."""
     return _keyed(key, "fingerprint", (settings.fingerprint or fingerprint)(scope))
 
 
@@ -256,7 +256,7 @@ def _stamp(settings: Sessions, key: Key, user: Any) -> str:  # noqa: ANN401
 
 
 def _keyed(key: Key, label: str, value: bytes) -> str:
-    # BLAKE2's keyed mode (RFC 7693) is a MAC of its own, in a third of HMAC's time.
+    # BLAKE2's keyed mode (RFC 7693) is a MAC, and three times as fast as HMAC.
     return encode(blake2b(value, key=key.derive(label), digest_size=16).digest()).decode()
 
 

@@ -13,7 +13,7 @@ _LAST_CHARACTERS: Final = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 
 
 class InvalidBase64url(ValueError):
-    """The text stands for no bytes, or is not the one spelling of those it stands for."""
+    """The text does not decode, or is not the canonical encoding of its bytes."""
 
 
 def encode(data: bytes) -> bytes:
@@ -22,10 +22,10 @@ def encode(data: bytes) -> bytes:
 
 
 def decode(part: bytes) -> bytes:
-    """Return the bytes that `part` stands for; that it holds nothing but the alphabet was checked before.
+    """Decode `part`. The caller has checked that it contains only characters of the alphabet.
 
     Raises:
-        InvalidBase64url: It is another spelling of the same bytes, or of none.
+        InvalidBase64url: It does not decode, or is not canonical.
     """
     rest = len(part) % 4
     if rest and part[-1] not in _LAST_CHARACTERS.get(rest, b""):

@@ -1,20 +1,20 @@
-"""VerifiedToken tokens, kept so that the same bytes need not be verified again."""
+"""A cache of verified tokens, so that the same bytes are not verified again."""
 
 from asgi_login.tokens.verified import VerifiedToken
 
-# Envoy's bound: what is longer is rare, and costs more to keep than to verify.
+# Envoy's bound: longer tokens are rare, and cost more to keep than to verify.
 MAX_CACHED_BYTES = 4_096
 
 
 class TokenCache:
-    """Maps the exact bytes of a token to what they were found to say.
+    """Maps the exact bytes of a token to the result of its verification.
 
     Args:
         size: How many tokens are kept at most; 0 for none.
 
-    Two generations: what is new or used goes into the young one, and when that holds half of `size` it becomes the
-    old one, whose predecessor is dropped. So every step is a look-up or two, also under a flood of distinct tokens:
-    removing the oldest entry of one dict, again and again, has to step over all that were removed before it.
+    There are two generations. New and used entries go into the young one. When it holds half of `size`, it becomes the
+    old one, and the previous old one is dropped. Each step is one or two look-ups, even under a flood of distinct
+    tokens; removing the oldest entry of a single dict would have to step over all entries removed before it.
 
     Safe in threads without a lock, also without the GIL: each step is one operation on a dict, and whatever they
     interleave to, an entry is right or absent.
@@ -29,14 +29,14 @@ class TokenCache:
         self._old: dict[bytes, VerifiedToken] = {}
 
     def get(self, token: bytes) -> VerifiedToken | None:
-        """Return what is known of a token, or None."""
+        """Return the verified token for these bytes, or None."""
         found = self._young.get(token)
         if found is None and (found := self._old.get(token)) is not None:
             self.put(token, found)
         return found
 
     def put(self, token: bytes, verified: VerifiedToken) -> None:
-        """Keep a token that was fully verified; refused ones are not kept, they would be the attacker's choice."""
+        """Keep a fully verified token. Refused tokens are never kept: an attacker would choose what fills the cache."""
         if not self._size or len(token) > MAX_CACHED_BYTES:
             return
         young = self._young

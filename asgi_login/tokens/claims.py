@@ -1,6 +1,6 @@
 """What a token may claim: the rules of RFC 7519 §4.1 and RFC 6749 §3.3, on values of exactly the right type.
 
-Nothing is coerced: `int("12")`, `str(7)` or a truthy `true` is how a claim comes to mean what nobody issued.
+Nothing is coerced. With `int("12")`, `str(7)` or a truthy `true`, a claim could mean something that nobody issued.
 """
 
 import re
@@ -27,12 +27,12 @@ _SCOPES = re.compile(rf"(?:{_SCOPE_TOKEN}(?: {_SCOPE_TOKEN})*)?")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClaimRules:
-    """What this manager asks of every token beyond the rules of the RFCs.
+    """The rules of one manager, in addition to those of the RFCs.
 
     Attributes:
         issuer: The `iss` that is written and required, or None.
         audience: The `aud` that is written and required, or None: then a token with `aud` is refused.
-        any_audience: Whether `aud` is not looked at.
+        any_audience: Whether any `aud` is accepted.
         leeway: Seconds by which clocks may differ, 0 to 300.
     """
 
@@ -42,7 +42,7 @@ class ClaimRules:
     leeway: float = 0
 
     def check(self, claims: dict[str, object], now: float, *, kind: str, kid: str) -> VerifiedToken:
-        """Return claims that are well-formed and hold at `now`; no one else may keep the dict.
+        """Check the claims and return the verified token. The caller must not keep the dict.
 
         Raises:
             InvalidClaims: A rule is broken.
@@ -90,7 +90,7 @@ def is_text(value: object) -> TypeGuard[str]:
     """Tell whether a claim is text: a str of 1 to 255 characters without controls."""
     if type(value) is not str or not 0 < len(value) <= MAX_STRING:
         return False
-    # What is printable needs no second look: four times as fast for nearly every token.
+    # Printable text needs no regular expression: that is four times as fast for nearly every token.
     return value.isprintable() or _NO_TEXT.search(value) is None
 
 
@@ -127,7 +127,7 @@ def _scopes(claims: Claims) -> frozenset[str]:
     return frozenset(cast("tuple[str, ...]", scopes))
 
 
-# TokenCodec are many, the sets of scopes that an issuer grants are few.
+# There are many tokens, but an issuer grants few different sets of scopes.
 @lru_cache(maxsize=256)
 def _split(scope: str) -> frozenset[str]:
     if _SCOPES.fullmatch(scope) is None:
@@ -136,7 +136,7 @@ def _split(scope: str) -> frozenset[str]:
 
 
 def check_scope_names(argument: str, scopes: Iterable[str]) -> tuple[str, ...]:
-    """Validate scopes that the application names, and return them in order, each once.
+    """Validate scopes that the application names. Return them in order, without duplicates.
 
     Raises:
         TypeError: A single string or a function stands in place of several scopes.
@@ -156,7 +156,7 @@ def check_scope_names(argument: str, scopes: Iterable[str]) -> tuple[str, ...]:
 def claim_rules(
     issuer: str | None, audience: str | None, leeway: timedelta, *, insecure_any_audience: bool
 ) -> ClaimRules:
-    """Validate what is asked of every token's claims."""
+    """Validate the settings and return the rules."""
     for name, value in {"issuer": issuer, "audience": audience}.items():
         if value is not None and not is_text(value):
             raise ValueError(f"{name} is a non-empty string of at most 255 characters without controls, or None")

@@ -1,7 +1,7 @@
-"""JSON Web TokenCodec: issued, and verified with strict types (RFC 7515, 7519, 8725, 9068).
+"""Issues and verifies JSON Web Tokens, with strict types (RFC 7515, 7519, 8725, 9068).
 
-PyJWT's algorithm objects make the signatures, and check those of key pairs. Everything around them is checked here,
-the cheap and structural first; nothing a stranger wrote is parsed as claims before its signature holds.
+The keys make and check signatures. This module checks everything around them, the cheap and structural parts first.
+Claims are parsed only after the signature was found to be right.
 """
 
 import json
@@ -22,7 +22,7 @@ from asgi_login.tokens.verified import InvalidClaims, VerifiedToken, check_times
 MAX_TOKEN_BYTES: Final = 8_192
 MAX_HEADER_BYTES: Final = 1_024
 
-# What `typ` we write, RFC 8725 §3.11, and which kind of token a `typ` makes on reading. Our access tokens
+# The `typ` that is written (RFC 8725 §3.11), and the kind of token that each `typ` means on reading. Our access tokens
 # follow RFC 9068; those of other issuers say JWT or nothing.
 ACCESS: Final = "at+jwt"
 SESSION: Final = "session+jwt"
@@ -30,24 +30,24 @@ REMEMBER: Final = "remember+jwt"
 ACCESS_ONLY: Final = frozenset({ACCESS})
 _KINDS: Final = {"at+jwt": ACCESS, "jwt": ACCESS, SESSION: SESSION, REMEMBER: REMEMBER}
 
-# Each either changes what the signature covers or brings a key of the sender's own along: RFC 7515 §4.1,
-# RFC 7797, RFC 7516. We support none of these extensions, so a token that has one is not for us.
+# Each of these either changes what the signature covers or brings a key chosen by the sender (RFC 7515 §4.1, RFC 7797,
+# RFC 7516). None of these extensions is supported, so a token with one is refused.
 _REFUSED_MEMBERS: Final = frozenset({"crit", "b64", "zip", "enc", "cty", "jwk", "jku", "x5u", "x5c"})
 
-# Bound on the headers remembered of other issuers' tokens.
+# A bound on the number of headers kept of other issuers' tokens.
 _MAX_KNOWN_HEADERS: Final = 64
 
 
 class UnacceptableTokenError(ValueError):
-    """What was to be issued would be refused on reading."""
+    """A token that was about to be issued would be refused on reading."""
 
 
 class TokenCodec:
     """Issues and verifies the tokens of one manager.
 
     Args:
-        keys: The first signs, each verifies what names it.
-        rules: What is asked of the claims.
+        keys: The first signs. Each verifies the tokens whose `kid` names it.
+        rules: The rules for the claims.
         clock: Seconds since the epoch.
         cache_size: How many verified tokens are kept; 0 for none.
         token_bytes: The source of randomness for `jti`.
@@ -72,7 +72,7 @@ class TokenCodec:
         self._known_headers = {_header(key, kind): (key, kind) for key in keys for kind in (ACCESS, SESSION, REMEMBER)}
 
     def verify(self, token: bytes, kinds: frozenset[str] = ACCESS_ONLY) -> VerifiedToken:
-        """Return what a token of one of `kinds` says, or refuse it: kinds never stand in for one another.
+        """Verify a token of one of these kinds. One kind is never accepted in place of another.
 
         Raises:
             InvalidToken: Whatever is wrong with it.
@@ -95,7 +95,7 @@ class TokenCodec:
             raise InvalidToken("longer than 8,192 bytes")
         signed, _, signature = token.rpartition(b".")
         header, _, payload = signed.partition(b".")
-        # What is left without the alphabet are the two dots: in a third of a regular expression's time.
+        # Without the alphabet, only the two dots are left. A regular expression takes three times as long.
         if token.translate(None, ALPHABET) != b".." or not (header and payload and signature):
             raise InvalidToken("not three parts of base64url")
         try:
@@ -117,7 +117,7 @@ class TokenCodec:
     def issue_access_token(self, data: Mapping[str, object], *, lifetime: timedelta, scopes: Iterable[str] = ()) -> str:
         """Return a new signed access token.
 
-        It is checked by the rules that will be applied to it, so that none is issued that would be refused.
+        The claims are checked by the rules for reading, so that no token is issued that would be refused.
 
         Raises:
             TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
@@ -138,7 +138,7 @@ class TokenCodec:
     def issue(
         self, kind: str, data: Mapping[str, object], *, now: float, key: Key | None = None
     ) -> tuple[str, VerifiedToken]:
-        """Return a new signed token of any kind, which the rules for reading it accept at `now`, and what it says.
+        """Return a new signed token of any kind, and the result of verifying it.
 
         Raises:
             TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
@@ -186,7 +186,7 @@ class TokenCodec:
         key = self.keys.find(kid if type(kid) is str else None)
         if key is None:
             raise InvalidToken("kid: no such key")
-        # RFC 8725 §3.1: the key says which algorithm, the token may only agree.
+        # RFC 8725 §3.1: the key decides the algorithm, and the token must agree.
         if members.get("alg") != key.algorithm:
             raise InvalidToken("alg: not the algorithm of the key")
         typ = members.get("typ", "JWT")
@@ -197,7 +197,7 @@ class TokenCodec:
 
 
 def peek_expiry(token: str) -> float | None:
-    """Return the `exp` of a token without verifying it, or None: only to bound the life of a cookie."""
+    """Return the `exp` of a token, or None. The token is not verified: this only limits the life of a cookie."""
     try:
         exp = parse_object(decode(token.split(".")[1].encode())).get("exp")
     except (IndexError, ValueError):

@@ -1,4 +1,4 @@
-"""A key: bound to one algorithm for life, parsed once, checked before it is ever used."""
+"""A key and its one algorithm: parsed and checked once, at construction; it signs and verifies."""
 
 import hashlib
 import hmac
@@ -31,7 +31,7 @@ from asgi_login.tokens.key_material import (
     to_bytes,
 )
 
-# What a kid may be: visible ASCII and space, of bounded length; it is looked up and may be logged.
+# A kid is visible ASCII and space, of bounded length, because it is looked up and may be logged.
 _KID = re.compile(r"[\x20-\x7e]{1,128}")
 _ALGORITHMS: Final = get_default_algorithms()
 
@@ -108,7 +108,7 @@ class Key:
 
     @classmethod
     def generate(cls, algorithm: str = "HS256", *, kid: str | None = None) -> Self:
-        """Make a new random key, for tests and first steps: it is gone when the process ends."""
+        """Make a new random key, for tests and first steps. It is lost when the process ends."""
         if algorithm in HMAC_BYTES:
             return cls(secrets.token_bytes(HMAC_BYTES[algorithm]), algorithm, kid=kid)
         private: PrivateKey
@@ -146,7 +146,7 @@ class Key:
 
     @property
     def can_sign(self) -> bool:
-        """Whether this is more than a public key."""
+        """Whether this key can sign; a public key can only verify."""
         return self._signing_key is not None
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
@@ -165,12 +165,12 @@ class Key:
         return self
 
     def __reduce__(self) -> NoReturn:
-        # A pickle would carry the secret to wherever pickles go: caches, queues, crash reports.
+        # A pickle would carry the secret into caches, queues and crash reports.
         raise TypeError("a Key cannot be pickled: it would write the secret out; load the key where it is needed")
 
 
 def _hmac_check(secret: bytes, algorithm: str) -> Callable[[bytes, bytes], bool]:
-    # What HMAC does with the key is done once, not for each token: that is a third of its time.
+    # The key is processed once, not for each token: that saves a third of the time.
     keyed = hmac.new(secret, digestmod=f"sha{algorithm[2:]}")
 
     def check(signed: bytes, signature: bytes) -> bool:
@@ -187,7 +187,7 @@ def _signature_check(public_key: PublicKey, algorithm: str) -> Callable[[bytes, 
 
 
 def _seed(signing_key: bytes | PrivateKey | None) -> bytes:
-    """Return what secrets are derived from: the secret itself, or a private key's canonical bytes."""
+    """Return the bytes from which secrets are derived: the secret itself, or the canonical bytes of a private key."""
     if signing_key is None or isinstance(signing_key, bytes):
         return signing_key or b""
     return signing_key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())

@@ -1,4 +1,4 @@
-"""The keys of one manager: which signs, and which a token's `kid` means."""
+"""The keys of one manager: which one signs, and which one the `kid` of a token names."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self, TypeAlias
@@ -13,8 +13,8 @@ Secret: TypeAlias = str | bytes | Mapping[str, str | bytes] | Key
 class KeySet:
     """The keys of a manager: the first signs, all verify, each found by its `kid` only.
 
-    Trying every key on a token without `kid` would make a key answer for tokens never meant for it, so such
-    a token is checked only where there is exactly one key.
+    A token without `kid` is checked only if there is exactly one key. Trying every key would let a key verify tokens
+    that were never meant for it.
     """
 
     __slots__ = ("_by_kid", "_keys")
@@ -29,7 +29,7 @@ class KeySet:
 
     @classmethod
     def of(cls, secret: Secret | Sequence[Secret], algorithm: str) -> Self:
-        """Build a set from any form of LoginManager's `secret`; `algorithm` is that of those that are no Key."""
+        """Build a set from any form of LoginManager's `secret`. `algorithm` is that of secrets that are not a Key."""
         if isinstance(secret, (str, bytes, Mapping, Key)):
             return cls([_to_key(secret, algorithm)])
         if not isinstance(secret, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]

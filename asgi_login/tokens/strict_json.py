@@ -1,7 +1,7 @@
-"""JSON as tokens must write it: one reading only, and what was read can no longer be changed.
+"""Strict JSON for tokens: only texts that every parser reads the same way, parsed into read-only values.
 
-json.loads takes UTF-16, byte order marks, NaN, lone surrogates and duplicate members (the last wins);
-where two parsers disagree about such a text, one of them has checked something else than the other acts on.
+json.loads accepts UTF-16, byte order marks, NaN, lone surrogates and duplicate members (the last wins). If two parsers
+read such a text differently, one checks something else than the other acts on.
 """
 
 import json
@@ -13,7 +13,7 @@ MAX_DEPTH = 32
 
 
 class InvalidJSON(ValueError):
-    """The text is no JSON object, or one that can be read in two ways. The message never quotes it."""
+    """The text is not a JSON object, or two parsers could read it differently. The message never quotes it."""
 
 
 def parse_object(text: bytes) -> dict[str, object]:
@@ -27,7 +27,7 @@ def parse_object(text: bytes) -> dict[str, object]:
         string = text.decode().strip(" \t\n\r")
         value: object
         value, end = _DECODER.raw_decode(string)
-        # A lone surrogate can only come out of an escape; where there is one, see whether it can be encoded.
+        # Only an escape can produce a lone surrogate. If there is an escape, check that the value can be encoded.
         if b"\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
@@ -36,7 +36,7 @@ def parse_object(text: bytes) -> dict[str, object]:
     if type(value) is not dict or end != len(string):
         raise InvalidJSON("not a JSON object")
     members = cast("dict[str, object]", value)
-    # Nearly every token is flat: then the brace in front is the only one.
+    # Nearly every token is flat, and has only the brace at its start.
     if text.count(b"{") + text.count(b"[") > 1:
         for name, member in members.items():
             members[name] = _frozen(member, MAX_DEPTH)

@@ -1,4 +1,4 @@
-"""A token that holds: what was read out of it, and until when that is true."""
+"""The result of verifying a token: its claims, and from when until when they are valid."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -21,12 +21,12 @@ class InvalidClaims(ValueError):
 
 
 class SessionMemo:
-    """What is worked out once for each session token, and kept with it in the cache of verified tokens.
+    """What is computed once for each session token, and kept with it in the cache.
 
     Attributes:
-        renew_at: When it is to be renewed, in seconds since the epoch; infinity where it cannot be.
-        fingerprint: What tells clients apart, by the scope; None if nobody looks.
-        client: The one that it was last seen to belong to; None before that, and if that is too long to be kept.
+        renew_at: When the session is renewed, in seconds since the epoch; infinity if it cannot be.
+        fingerprint: The function that describes a client, from the scope; None if clients are not compared.
+        client: The client that last used the session, or None if that is unknown or too long to be kept.
     """
 
     __slots__ = ("client", "fingerprint", "renew_at")
@@ -38,17 +38,17 @@ class SessionMemo:
 
 
 class VerifiedToken:
-    """A token that holds, and what was read out of it; only a session is bound to its memo later.
+    """A token whose signature and claims were found to be right.
 
     Attributes:
-        kind: Its `typ` as we write it.
+        kind: Its `typ`, as this library writes it.
         kid: The key that signed it.
-        sub: Whom it is about.
-        claims: All of them, read-only.
+        sub: Its subject.
+        claims: All claims, read-only.
         scopes: The OAuth scopes.
         exp, nbf, iat, auth_time: In seconds since the epoch.
-        valid_from, valid_until: Between these times, leeway included, the claims above hold.
-        session_memo: Of a session, once it has been looked at.
+        valid_from, valid_until: The token is valid between these times, leeway included.
+        session_memo: For a session, what was computed when it was first used.
     """
 
     __slots__ = (
@@ -96,18 +96,18 @@ class VerifiedToken:
         self.session_memo: SessionMemo | None = None
 
     def bind_session(self, memo: SessionMemo, *, ends_at: float) -> None:
-        """Make it a session that ends at a certain time, whatever it says itself."""
-        # In this order: another thread that sees the memo must see the end too.
+        """Attach what was computed for a session, and end it at `ends_at` at the latest."""
+        # In this order, so that another thread that sees the memo also sees the end.
         self.valid_until = min(self.valid_until, ends_at)
         self.session_memo = memo
 
     def __repr__(self) -> str:
-        # Claims end up in no log.
+        # A repr ends up in logs, and claims must not.
         return f"<VerifiedToken {self.kind} kid={self.kid!r}>"
 
 
 def check_times(verified: VerifiedToken, now: float) -> None:
-    """Check what changes with the clock.
+    """Check that the token is valid now.
 
     Raises:
         InvalidClaims: The token is not valid yet, or no longer.

@@ -10,7 +10,7 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
 from asgi_login.auth import Auth
@@ -18,11 +18,11 @@ from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
 from asgi_login.scope import (
     NO_COOKIES,
+    NO_LINES,
     Cookies,
     CredentialLines,
     Scope,
     credential_lines,
-    has_too_many_lines,
     request_line,
 )
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken
@@ -35,7 +35,6 @@ Credential: TypeAlias = tuple[Transport, bytes | AuthError]
 """The transport that found a token, and the token, or the error of a malformed credential."""
 _Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None]
 
-_NO_LINES: Final[CredentialLines] = ([], [])
 _log = logging.getLogger("asgi_login")
 
 
@@ -65,8 +64,8 @@ class Authenticator(Generic[UserT]):
 
     def find(self, scope: Scope) -> Credential | None:
         """Return the credential of a request, or None if it is anonymous: step 1."""
-        lines = lines_of(scope, reads_lines_only=self.reads_lines_only)
-        if lines is None:
+        lines = credential_lines(scope)
+        if lines is None or (lines is NO_LINES and self.reads_lines_only):
             return None
         return self.find_in_headers(scope, lines) or self.find_in_cookies(scope, lines)
 
@@ -159,14 +158,6 @@ class Authenticator(Generic[UserT]):
         where = (request_line(scope), type(error).__name__, transport.name, self.config.name)
         _log.info("%s: %s from %s refused by %s: %s", *where, error.reason)
         return Auth(self.config, transport, error=self.config.complete(error))
-
-
-def lines_of(scope: Scope, *, reads_lines_only: bool) -> CredentialLines | None:
-    """Return the lines that transports read, or None if the request can have no credential."""
-    lines = credential_lines(scope)
-    if lines is None and not reads_lines_only and not has_too_many_lines(scope):
-        return _NO_LINES
-    return lines
 
 
 def _readers(ours: type[BearerTransport | CookieTransport], transports: Iterable[Transport]) -> tuple[_Reader, ...]:

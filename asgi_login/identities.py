@@ -4,9 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from asgi_login.auth import AnyAuth, cross_origin_error, with_others
-from asgi_login.authenticator import Authenticator, Credential, Outcome, lines_of
+from asgi_login.authenticator import Authenticator, Credential, Outcome
 from asgi_login.config import Config
-from asgi_login.scope import NO_COOKIES, Cookies, CredentialLines, Scope
+from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
 
 
 class Identities:
@@ -28,7 +28,8 @@ class Identities:
 
     def find(self, scope: Scope) -> CredentialLines | None:
         """Return the lines in which credentials may be, or None if the request is anonymous."""
-        return lines_of(scope, reads_lines_only=self._reads_lines_only)
+        lines = credential_lines(scope)
+        return None if lines is NO_LINES and self._reads_lines_only else lines
 
     async def authenticate(self, scope: Scope, lines: CredentialLines) -> Outcome[Any]:
         """Return the first identity, or else the first refusal. It holds the outcomes of the other managers.

@@ -40,6 +40,7 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 # The values of every Authorization line of a request, and those of every Cookie line.
 CredentialLines: TypeAlias = tuple[list[bytes], list[bytes]]
+NO_LINES: Final[CredentialLines] = ([], [])
 # The header pairs that set or delete cookies, by the cookie's name.
 Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
 NO_COOKIES: Final[Cookies] = MappingProxyType({})
@@ -125,15 +126,10 @@ def single_headers(scope: Scope, names: Mapping[int, bytes]) -> dict[bytes, byte
     return found
 
 
-def has_too_many_lines(scope: Scope) -> bool:
-    """Tell whether nobody is looked for, because there are more header lines than any client needs."""
-    return len(headers_of(scope)) > MAX_HEADER_LINES
-
-
 def credential_lines(scope: Scope) -> CredentialLines | None:
-    """Return the values of the Authorization and of the Cookie lines, read in one pass; None if there are neither.
+    """Return the values of the Authorization and of the Cookie lines, read in one pass; NO_LINES if there are neither.
 
-    Nor is anything returned if there are too many lines: a megabyte of them takes ten milliseconds to look through.
+    None means that there are too many header lines to look through: a megabyte of them takes ten milliseconds.
     """
     found: CredentialLines | None = None
     headers = headers_of(scope)
@@ -146,7 +142,7 @@ def credential_lines(scope: Scope) -> CredentialLines | None:
             if name in (b"authorization", b"cookie"):
                 found = found or ([], [])
                 found[name == b"cookie"].append(value)
-    return found
+    return found or NO_LINES
 
 
 def cookie(lines: Sequence[bytes], name: bytes) -> bytes | None:

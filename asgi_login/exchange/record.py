@@ -24,7 +24,9 @@ class RequestRecord(Holder[AnyAuth]):
     __slots__ = ("_outside", "_scope", "_send", "cookies", "has_started", "refusal", "renewed")
 
     def __init__(self, auth: AnyAuth, renewed: Cookies, scope: Scope, send: Send) -> None:
-        super().__init__(auth)
+        # Not by super(): this runs for every request.
+        self.auth: AnyAuth = auth
+        self.is_open: bool = True
         self.renewed: Cookies = renewed
         self.cookies: Cookies = NO_COOKIES
         self.refusal: AuthError | None = None

@@ -9,9 +9,9 @@ from asgi_login.auth import all_settings_of, cross_origin_error, write_to_state
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.current import CURRENT
-from asgi_login.distinct import check_distinct, join
 from asgi_login.exchange import HTTPRecord, RequestRecord, WebSocketRecord, answer
-from asgi_login.identities import Identities
+from asgi_login.manager_clashes import check_managers, check_newcomer
+from asgi_login.multi_authenticator import MultiAuthenticator
 from asgi_login.scope import (
     NO_COOKIES,
     AnyApp,
@@ -68,10 +68,10 @@ class AuthMiddleware:
                     f"AuthMiddleware(app, manager) takes a LoginManager, or a list of them, not {type(one).__name__}"
                 )
         configs = [_resolved(one.config, resolve_route) for one in managers]
-        check_distinct(configs)
+        check_managers(configs)
         self._known = list(configs)
         self.app: ASGIApp = single_callable(app)
-        self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else Identities(configs)
+        self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else MultiAuthenticator(configs)
         self._skip = path_prefixes("skip", skip)
         self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
@@ -104,7 +104,7 @@ class AuthMiddleware:
         outer: RequestRecord | None = scope.get("asgi_login")
         if outer is not None:
             for config in all_settings_of(outer.auth):
-                join(self._known, config)
+                check_newcomer(self._known, config)
         scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.

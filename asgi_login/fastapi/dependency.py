@@ -11,10 +11,10 @@ from fastapi.security import SecurityScopes
 from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refusal
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
-from asgi_login.distinct import join
 from asgi_login.errors import AuthError, CrossOriginRequest
 from asgi_login.fastapi.openapi import SecurityScheme, dependency_signature
 from asgi_login.gates import application_exception
+from asgi_login.manager_clashes import check_newcomer
 from asgi_login.starlette import answer_auth_error
 
 UserT = TypeVar("UserT")
@@ -60,7 +60,7 @@ class Authentication(Generic[UserT]):
         known = _MANAGERS.setdefault(app, [])
         others = all_settings_of(found) if isinstance(found, Auth) else []
         for config in (*others, self._config):
-            join(known, config)
+            check_newcomer(known, config)
         self._applications.add(app)
 
     async def user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT:

@@ -45,7 +45,7 @@ def read_session(config: Config, token: bytes) -> VerifiedToken:
     verified = config.tokens.verify(token, _COOKIE_KINDS if config.sessions else ACCESS_ONLY)
     if verified.kind == SESSION and verified.session_memo is None:
         check_owner(config, verified)
-        _bind(config, verified)
+        _limit_to_lifetime(config, verified)
         if config.clock() >= verified.valid_until:
             raise InvalidToken("the session is older than its lifetime", expired=True)
     return verified
@@ -63,7 +63,7 @@ def check_owner(config: Config, token: VerifiedToken) -> None:
         raise InvalidToken(f"auth_time: missing in a {token.kind}")
 
 
-def _bind(config: Config, token: VerifiedToken) -> None:
+def _limit_to_lifetime(config: Config, token: VerifiedToken) -> None:
     # `exp` follows the lifetime at the time of issue. This applies the present setting.
     lifetime = session_settings(config).lifetime.total_seconds()
     token.bind_session(_memo_of(config, token), ends_at=_began(token.claims) + lifetime)
@@ -219,7 +219,7 @@ def session_settings(config: Config) -> Sessions:
 def _seal(config: Config, claims: Mapping[str, object], key: Key, *, now: float) -> tuple[VerifiedToken, Cookies]:
     transport, exp = session_cookie(config), _expiry(session_settings(config), claims, now)
     token, verified = config.tokens.issue(SESSION, {**claims, "exp": exp}, now=now, key=key)
-    _bind(config, verified)
+    _limit_to_lifetime(config, verified)
     return verified, {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}
 
 

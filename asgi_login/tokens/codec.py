@@ -79,7 +79,7 @@ class TokenCodec:
         """
         known = self._cache.get(token)
         if known is None:
-            known = self._verify(token, kinds)
+            known = self._verify_uncached(token, kinds)
             self._cache.put(token, known)
         elif known.kind not in kinds:
             raise InvalidToken(f"typ: a {known.kind} does not belong here")
@@ -90,7 +90,7 @@ class TokenCodec:
                 raise InvalidToken(str(problem), expired=problem.expired) from None
         return known
 
-    def _verify(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
+    def _verify_uncached(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken("longer than 8,192 bytes")
         signed, _, signature = token.rpartition(b".")

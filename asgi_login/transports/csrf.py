@@ -1,4 +1,4 @@
-"""Cross-site request cross_origin: whether a request that a browser made may act for its user.
+"""Cross-site request forgery (CSRF): decides whether a request that a browser sent may act for its user.
 
 The order of the checks is that of Go's net/http.CrossOriginProtection: what the browser says of itself
 (Sec-Fetch-Site) comes before what we can only compare (Origin with Host).

@@ -1,4 +1,4 @@
-"""What a transport is: whatever finds a token in a scope."""
+"""The Transport protocol: what a class needs to find a token in a scope. Write your own for another header."""
 
 from typing import NoReturn, Protocol, runtime_checkable
 

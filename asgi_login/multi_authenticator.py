@@ -9,7 +9,7 @@ from asgi_login.config import Config
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
 
 
-class Identities:
+class MultiAuthenticator:
     """Finds out who sent a request, for each of several managers.
 
     Args:
@@ -24,7 +24,7 @@ class Identities:
     def __init__(self, configs: Sequence[Config]) -> None:
         self._authenticators = [Authenticator[Any](config) for config in configs]
         self._reads_lines_only = all(one.reads_lines_only for one in self._authenticators)
-        self.anonymous: AnyAuth = self._joined({})
+        self.anonymous: AnyAuth = self._choose({})
 
     def find(self, scope: Scope) -> CredentialLines | None:
         """Return the lines in which credentials may be, or None if the request is anonymous."""
@@ -65,9 +65,9 @@ class Identities:
                 del outcomes[name], refused[name]
             if refused:
                 break
-        return self._joined(outcomes), written
+        return self._choose(outcomes), written
 
-    def _joined(self, outcomes: dict[str, AnyAuth]) -> AnyAuth:
+    def _choose(self, outcomes: dict[str, AnyAuth]) -> AnyAuth:
         """Choose the outcome that stands for the request, and attach the others."""
         everyone = {one.config.name: outcomes.get(one.config.name, one.anonymous) for one in self._authenticators}
         found = [*outcomes.values(), *everyone.values()]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from asgi_login.config import Config
 
 
-def check_distinct(configs: Sequence[Config]) -> None:
+def check_managers(configs: Sequence[Config]) -> None:
     """Check the managers of one middleware, at construction.
 
     Raises:
@@ -25,7 +25,7 @@ def check_distinct(configs: Sequence[Config]) -> None:
                 raise ValueError(_clash(one, other))
 
 
-def join(known: list[Config], newcomer: Config) -> None:
+def check_newcomer(known: list[Config], newcomer: Config) -> None:
     """Add a manager to those that serve one application, at its first request there.
 
     Nested middlewares and FastAPI dependencies do not know of each other before.

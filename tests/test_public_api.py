@@ -19,6 +19,7 @@ NAMES = [
     "CookieTransport",
     "CrossOriginRequest",
     "Gate",
+    "HeaderTransport",
     "InsufficientScope",
     "InvalidRequest",
     "InvalidToken",

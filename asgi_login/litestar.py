@@ -126,8 +126,11 @@ class Guard:
         self.manager: str | None = manager
         self._fresh = fresh
 
-    async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler, /) -> None:
+    async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, /) -> None:
         """Let a connection pass, or raise."""
+        if cast("Any", handler.fn).__module__ == HTTPRoute.__module__:
+            # Litestar made it to answer OPTIONS: it lists the methods, and browsers ask without a credential.
+            return
         check_current(self.scopes, fresh=self._fresh, manager=self.manager)
 
 

@@ -13,7 +13,7 @@ from asgi_login.exchange import http_answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
 
 try:
-    from quart import Quart, Response, has_websocket_context, request, websocket
+    from quart import Quart, Response, current_app, has_websocket_context, request, websocket
     from werkzeug.local import LocalProxy
 except ImportError as _missing:
     raise ImportError("asgi_login.quart needs Quart 0.20 or later: pip install quart") from _missing
@@ -61,6 +61,9 @@ async def _answer_auth_error(error: AuthError) -> Response:
         scope: Any = websocket.scope
     else:
         scope = request.scope
+        if request.method == "OPTIONS" and request.url_rule is not None and request.url_rule.provide_automatic_options:
+            # A hook has refused, such as `before_request`; behind it no view runs, but Quart lists the methods.
+            return await current_app.make_default_options_response()
     start, body = http_answer(error, {"method": "", **scope})
     response = Response(body, status=start["status"])
     response.headers.clear()

@@ -44,8 +44,8 @@ def logged_in(
         claims: Other claims of the token; `auth_time` makes for a fresh login.
         transport: The name of the transport to use; None for the manager's first.
 
-    A Secure cookie that a server sets never comes back from a client on http://testserver; these are no such cookies,
-    and do.
+    A Secure cookie that a server sets never comes back from a client on http://testserver, nor to a websocket whose URL
+    is a path or begins with ws://; these are no such cookies, and do.
 
     Raises:
         ValueError: The manager has no such transport, or it is one of the application's own.

@@ -149,6 +149,16 @@ class TestResponseCache:
             assert client.get(path).status_code == 401
             assert client.get(path, headers=sent_by("user1")).text == named("user1")
 
+    @pytest.mark.parametrize("handler", [decorated, own_key])
+    def test_a_handler_that_is_registered_later_is_no_exception(self, handler):
+        app = application(personalised)
+        app.register(handler)
+        (path,) = handler.paths
+        with TestClient(app) as client:
+            assert client.get(path, headers=sent_by("ada")).text == named("ada")
+            assert client.get(path).status_code == 401
+            assert client.get(path, headers=sent_by("user1")).text == named("user1")
+
     def test_a_user_who_is_gone_or_whose_token_has_expired_gets_no_page_of_before(self):
         clock, users = Clock(), ["ada"]
         manager = make_manager(users=users, clock=clock)

@@ -16,7 +16,7 @@ from asgi_login.gates import Gate, fresh_login_required, login_required, require
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.tokens import Key
-from asgi_login.transports import BearerTransport, CookieTransport, Transport
+from asgi_login.transports import BearerTransport, CookieTransport, HeaderTransport, Transport
 
 __all__ = [
     "Auth",
@@ -26,6 +26,7 @@ __all__ = [
     "CookieTransport",
     "CrossOriginRequest",
     "Gate",
+    "HeaderTransport",
     "InsufficientScope",
     "InvalidRequest",
     "InvalidToken",

@@ -20,6 +20,10 @@ class Holder(Generic[AuthT]):
         self.auth: AuthT = auth
         self.is_open: bool = True
 
+    def is_options(self) -> bool:
+        """Tell whether an OPTIONS request is handled."""
+        return False
+
     def refuse(self, exception: Exception) -> NoReturn:
         """Raise what keeps the request out of a view."""
         try:

@@ -18,6 +18,7 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import answer
 from asgi_login.loader import is_async_callable
+from asgi_login.options import leaves_options_to_framework
 from asgi_login.scope import (
     AnyApp,
     ASGIApp,
@@ -181,8 +182,13 @@ def application_exception(config: Config, error: AuthError) -> Exception:
     return error if own is None else new_exception(own)
 
 
-def check_current(scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None) -> None:
+def check_current(
+    scopes: tuple[str, ...] = (), *, fresh: bool = False, manager: str | None = None, view: object = None
+) -> None:
     """Raise what keeps the request being handled out of a view, if anything does, and leave a mark of it.
+
+    Nothing does where the framework makes the answer to OPTIONS in place of the view: browsers send no credential when
+    they ask what is allowed.
 
     Raises:
         Exception: An AuthError, or the exception that the application has in its place.
@@ -190,7 +196,7 @@ def check_current(scopes: tuple[str, ...] = (), *, fresh: bool = False, manager:
     """
     holder = current_holder()
     error = refusal(holder.auth, scopes, fresh=fresh, manager=manager)
-    if error is None:
+    if error is None or (holder.is_options() and leaves_options_to_framework(view)):
         return
     try:
         holder.refuse(application_exception(settings_of(holder.auth, manager), error))
@@ -216,14 +222,14 @@ def _decorator(
 
             @wraps(function)
             async def async_gate(*args: object, **kwargs: object) -> object:
-                check_current(scopes, fresh=fresh, manager=manager)
+                check_current(scopes, fresh=fresh, manager=manager, view=function)
                 return await function(*args, **kwargs)
 
             return async_gate
 
         @wraps(function)
         def gate(*args: object, **kwargs: object) -> object:
-            check_current(scopes, fresh=fresh, manager=manager)
+            check_current(scopes, fresh=fresh, manager=manager, view=function)
             return function(*args, **kwargs)
 
         return gate

@@ -5,6 +5,8 @@ Tested with Litestar 2.24 and later.
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
+from dataclasses import replace
+from secrets import token_hex
 from typing import Any, cast
 
 from asgi_login.auth import get_auth
@@ -42,7 +44,8 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
             why: `await socket.send_text("not authenticated"); await socket.close()`.
 
     `request.user` is the user or None, `request.auth` the Auth with its scopes. The plugin's middleware runs for
-    every route; it comes before the application's own.
+    every route; it comes before the application's own. Litestar's response cache (`@get(cache=…)`) serves only GET and
+    HEAD requests without a credential: what a user sees is never kept.
 
     Example:
         >>> app = Litestar([...], plugins=[LoginPlugin(manager)])
@@ -64,10 +67,13 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
         if sum(isinstance(one, LoginPlugin) for one in app_config.plugins) > 1:
             raise ValueError("one LoginPlugin takes all managers of an application: LoginPlugin([web, api])")
         app_config.middleware.insert(0, DefineMiddleware(self._stack))
-        # Litestar's own annotations of these two are incomplete.
+        # Litestar's own annotations of these are incomplete.
         hooks: Any = app_config
         hooks.exception_handlers = {AuthError: _answer_auth_error, **hooks.exception_handlers}
         hooks.after_exception.append(_mark_for_websockets)
+        caching = hooks.response_cache_config
+        keep = _ResponsesToStrangers(caching.cache_response_filter, self._managers)
+        hooks.response_cache_config = replace(caching, cache_response_filter=keep)
         if app_config.openapi_config is not None:
             openapi = app_config.openapi_config = copy(app_config.openapi_config)
             components = openapi.components if isinstance(openapi.components, list) else [openapi.components]
@@ -80,10 +86,12 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
-        """Say in OpenAPI what a route's guards ask for; called by Litestar."""
+        """Say in OpenAPI what a route's guards ask for, and mind its cache; called by Litestar."""
         if isinstance(route, HTTPRoute):
             for handler in route.route_handlers:
                 self._describe(handler)
+                if handler.cache and not isinstance(handler.cache_key_builder, _KeyOfStrangers):  # pyright: ignore[reportUnknownMemberType]
+                    handler.cache_key_builder = _KeyOfStrangers(handler.cache_key_builder, self._managers)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
     def _stack(self, app: ASGIApp) -> ASGIApp:
         return AuthMiddleware(_NativeUser(app), self._managers, skip=self._skip, deny_websocket=self._deny)
@@ -118,8 +126,11 @@ class Guard:
         self.manager: str | None = manager
         self._fresh = fresh
 
-    async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler, /) -> None:
+    async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, /) -> None:
         """Let a connection pass, or raise."""
+        if cast("Any", handler.fn).__module__ == HTTPRoute.__module__:
+            # Litestar made it to answer OPTIONS: it lists the methods, and browsers ask without a credential.
+            return
         check_current(self.scopes, fresh=self._fresh, manager=self.manager)
 
 
@@ -160,6 +171,41 @@ class _NativeUser:
         scope["user"] = auth.user
         scope["auth"] = auth
         await self._app(scope, receive, send)
+
+
+class _KeyOfStrangers:
+    """Builds the keys of Litestar's response cache, and for a request with a credential one that is never found.
+
+    The cache is asked after the guards, but before decorators, and by default its keys know the URL only: a page of
+    one user would be served to others, and to strangers.
+    """
+
+    def __init__(self, own: Callable[[Any], str] | None, managers: Sequence[HasConfig]) -> None:
+        self._own = own
+        self._managers = managers
+
+    def __call__(self, request: Any, /) -> str:  # noqa: ANN401 - Litestar's request
+        key: str = (self._own or request.app.response_cache_config.key_builder)(request)
+        # Another plugin may have replaced the filter below, so that even this request's response is kept.
+        return key if _is_strangers(request.scope, self._managers) else f"{key} {token_hex(16)}"
+
+
+class _ResponsesToStrangers:
+    """Decides what Litestar's response cache keeps: nothing that a request with a credential is answered with."""
+
+    def __init__(self, keep: Callable[[Any, int], bool], managers: Sequence[HasConfig]) -> None:
+        self._keep = keep
+        self._managers = managers
+
+    def __call__(self, scope: Any, status: int, /) -> bool:  # noqa: ANN401 - Litestar's scope
+        return self._keep(scope, status) and _is_strangers(scope, self._managers)
+
+
+def _is_strangers(scope: Scope, managers: Sequence[HasConfig]) -> bool:
+    """Tell whether a request is without any credential, good or bad, and cannot be one that logs somebody in."""
+    if scope["method"] not in {"GET", "HEAD"}:
+        return False
+    return all(get_auth(scope, manager=one.config.name).transport is None for one in managers)
 
 
 def _answer_auth_error(request: Request[Any, Any, Any], error: AuthError) -> Response[bytes]:

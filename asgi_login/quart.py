@@ -13,7 +13,7 @@ from asgi_login.exchange import http_answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
 
 try:
-    from quart import Quart, Response, has_websocket_context, request, websocket
+    from quart import Quart, Response, current_app, has_websocket_context, request, websocket
     from werkzeug.local import LocalProxy
 except ImportError as _missing:
     raise ImportError("asgi_login.quart needs Quart 0.20 or later: pip install quart") from _missing
@@ -35,6 +35,8 @@ is the user itself. RuntimeError outside a request."""
 def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Iterable[str] = ()) -> None:
     """Add AuthMiddleware to an application and answer AuthError in its HTTP and websocket views.
 
+    In templates `current_user` is the user, or None.
+
     Args:
         app: The application. What wraps `app.asgi_app` later lies outside, where CORS belongs.
         manager: One LoginManager, or several.
@@ -51,6 +53,19 @@ def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Itera
     wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip)
     app.asgi_app = wrapped  # type: ignore[method-assign]
     app.register_error_handler(AuthError, _answer_auth_error)
+    # First, so that a `current_user` of the application's own processors stays.
+    app.template_context_processors[None].insert(0, _add_user_to_template)
+
+
+async def _add_user_to_template() -> dict[str, Any]:
+    """Give a template `current_user`; asynchronous, because Quart runs a plain function in a thread."""
+    # For macros that are imported without the context. An undefined name would look like nobody there.
+    current_app.jinja_env.globals.setdefault("current_user", current_user)
+    try:
+        return {"current_user": current_auth().user}
+    except RuntimeError:
+        # No request is being handled, as with the text of a mail: who uses the name nevertheless is told.
+        return {}
 
 
 async def _answer_auth_error(error: AuthError) -> Response:
@@ -61,6 +76,9 @@ async def _answer_auth_error(error: AuthError) -> Response:
         scope: Any = websocket.scope
     else:
         scope = request.scope
+        if request.method == "OPTIONS" and request.url_rule is not None and request.url_rule.provide_automatic_options:
+            # A hook has refused, such as `before_request`; behind it no view runs, but Quart lists the methods.
+            return await current_app.make_default_options_response()
     start, body = http_answer(error, {"method": "", **scope})
     response = Response(body, status=start["status"])
     response.headers.clear()

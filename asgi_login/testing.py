@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from asgi_login.manager import LoginManager
-from asgi_login.transports import BearerTransport, CookieTransport
+from asgi_login.transports import BearerTransport, CookieTransport, HeaderTransport
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,7 +15,8 @@ class Credentials:
 
     Attributes:
         token: The access token.
-        headers: For `headers=` of any client: Authorization, or Cookie where that is how the token travels.
+        headers: For `headers=` of any client: Authorization, or Cookie or a header of the application's choice where
+            that is how the token travels.
         cookies: For the jar of a client, as in `client.cookies.update(...)`; empty where the token travels in a header.
     """
 
@@ -43,8 +44,8 @@ def logged_in(
         claims: Other claims of the token; `auth_time` makes for a fresh login.
         transport: The name of the transport to use; None for the manager's first.
 
-    A Secure cookie that a server sets never comes back from a client on http://testserver; these are no such cookies,
-    and do.
+    A Secure cookie that a server sets never comes back from a client on http://testserver, nor to a websocket whose URL
+    is a path or begins with ws://; these are no such cookies, and do.
 
     Raises:
         ValueError: The manager has no such transport, or it is one of the application's own.
@@ -61,7 +62,9 @@ def logged_in(
         if isinstance(candidate, CookieTransport):
             name = candidate.cookie_name
             return Credentials(token, {"Cookie": f"{name}={token}"}, {name: token})
+        if isinstance(candidate, HeaderTransport):
+            return Credentials(token, {candidate.header: token}, {})
     names = ", ".join(one.name for one in manager.config.transports)
     raise ValueError(
-        f"logged_in knows the bearer and cookie transports; this manager has {names}, asked for: {transport}"
+        f"logged_in knows the bearer, header and cookie transports; this manager has {names}, asked for: {transport}"
     )

@@ -20,6 +20,7 @@ NAMES = [
     "CookieTransport",
     "CrossOriginRequest",
     "Gate",
+    "HeaderTransport",
     "InsufficientScope",
     "InvalidRequest",
     "InvalidToken",

@@ -36,6 +36,10 @@ class RequestRecord(Holder[AnyAuth]):
         # What was being handled when the request came in, say by a test that sends one out of an `except` block.
         self._outside = sys.exception()
 
+    def is_options(self) -> bool:
+        """Tell whether an OPTIONS request is handled."""
+        return self._scope.get("method") == "OPTIONS"
+
     def refuse(self, exception: Exception) -> NoReturn:
         """Raise what keeps the request out, and leave a mark of it.
 

@@ -1,7 +1,7 @@
 """Transports: where a token travels in a request, and how it gets back to the browser.
 
-Read `protocol` first, then `bearer` and `cookie`. `csrf` decides whether a request that a browser sent with a cookie
-may act for its user; `set_cookie` puts a cookie on a framework's response object; `checks` sees to it that the
+Read `protocol` first, then `bearer`, `header` and `cookie`. `csrf` decides whether a request that a browser sent with
+a cookie may act for its user; `set_cookie` puts a cookie on a framework's response object; `checks` sees to it that the
 transports of one manager fit together.
 """
 
@@ -9,6 +9,7 @@ from asgi_login.transports.bearer import BearerTransport
 from asgi_login.transports.checks import check_transports
 from asgi_login.transports.cookie import CookieTooLongError, CookieTransport
 from asgi_login.transports.csrf import check_origin
+from asgi_login.transports.header import HeaderTransport
 from asgi_login.transports.protocol import Transport
 from asgi_login.transports.set_cookie import put_cookie
 
@@ -16,6 +17,7 @@ __all__ = [
     "BearerTransport",
     "CookieTooLongError",
     "CookieTransport",
+    "HeaderTransport",
     "Transport",
     "check_origin",
     "check_transports",

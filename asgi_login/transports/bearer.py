@@ -20,6 +20,8 @@ class BearerTransport(SetOnce):
     """
 
     ambient: bool = False
+    # RFC 9111 §3.5: caches know of Authorization without being told.
+    vary: bytes | None = None
 
     def __init__(self, name: str = "bearer") -> None:
         self.name: str = check_name(name)

@@ -3,6 +3,7 @@
 from typing import Final
 
 from asgi_login.transports.cookie import CookieTransport
+from asgi_login.transports.header import HeaderTransport
 from asgi_login.transports.protocol import Transport
 
 _TRANSPORT_MEMBERS: Final = ("name", "ambient", "extract")
@@ -13,7 +14,7 @@ def check_transports(transports: tuple[Transport, ...]) -> None:
 
     Raises:
         TypeError: One is no transport.
-        ValueError: There is none, or two have the same name or cookie.
+        ValueError: There is none, or two have the same name, cookie or header.
     """
     if not transports:
         raise ValueError("at least one transport is needed, say BearerTransport()")
@@ -32,3 +33,6 @@ def check_transports(transports: tuple[Transport, ...]) -> None:
         raise ValueError(
             f"two transports have the same cookie ({', '.join(cookies)}): pass cookie_name= to one of them"
         )
+    headers = [transport.header.lower() for transport in transports if isinstance(transport, HeaderTransport)]
+    if len(set(headers)) < len(headers):
+        raise ValueError(f"two transports read the same header ({', '.join(headers)}): leave one of them out")

@@ -66,6 +66,7 @@ class CookieTransport(SetOnce):
     """
 
     ambient: bool = True
+    vary: bytes | None = b"Cookie"
 
     def __init__(
         self,

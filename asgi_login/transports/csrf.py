@@ -49,13 +49,23 @@ def _is_own_origin(scope: Scope, origin: bytes, host: bytes) -> bool:
 
 
 # Scheme, then a name, an IPv4 or a bracketed IPv6 address, then perhaps a port, as browsers serialize an origin
-# (RFC 6454 §6.2): lower case, international names in their xn-- form, never a path, query or user.
-_ORIGIN = r"(https?)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
+# (RFC 6454 §6.2): lower case, international names in their xn-- form, never a path, query or user. Extensions of
+# browsers and applications around a web view have schemes of their own: chrome-extension, capacitor, tauri.
+_ORIGIN = r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
 _DEFAULT_PORT = {"http": "80", "https": "443"}
+_NOBODYS = "is what files, sandboxed frames and others send that belong to no site: any page can send it"
+_NEVER_SENT = {
+    "null": _NOBODYS,
+    "file": f"has no origin: its pages send 'null', and that {_NOBODYS}",
+    "data": f"has no origin: its pages send 'null', and that {_NOBODYS}",
+    "ws": "is a websocket; name the page that opens it, like 'http://example.com'",
+    "wss": "is a websocket; name the page that opens it, like 'https://example.com'",
+    "ftp": "is no page that a browser shows",
+}
 
 
 def parse_origins(origins: Iterable[str]) -> frozenset[bytes]:
-    """Validate the `trusted_origins` of a transport: each exactly what a browser sends as Origin.
+    """Validate the `trusted_origins` of a transport: each exactly what a browser or web view sends as Origin.
 
     Raises:
         TypeError: `origins` is one string.
@@ -67,13 +77,17 @@ def parse_origins(origins: Iterable[str]) -> frozenset[bytes]:
     for origin in origins:
         if not isinstance(origin, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"trusted_origins holds strings like 'https://example.com', not {type(origin).__name__}")
+        never_sent = _NEVER_SENT.get(origin.partition(":")[0].lower())
+        if never_sent is not None:
+            raise ValueError(f"trusted_origins: {origin!r} {never_sent}")
         match = re.fullmatch(_ORIGIN, origin)
         if match is None:
             raise ValueError(
-                f"trusted_origins: {origin!r} is no origin; write it as browsers do, like 'https://example.com' or "
-                "'http://localhost:3000': in lower case, without path, query, user or trailing slash"
+                f"trusted_origins: {origin!r} is no origin; write it as browsers do, like 'https://example.com', "
+                "'http://localhost:3000' or 'capacitor://localhost': in lower case, without path, query, user or "
+                "trailing slash"
             )
-        if match[2] == _DEFAULT_PORT[match[1]]:
+        if match[2] and match[2] == _DEFAULT_PORT.get(match[1]):
             raise ValueError(f"trusted_origins: browsers leave the default port out of {origin!r}; so must you")
         parsed.add(origin.encode())
     return frozenset(parsed)

@@ -15,6 +15,10 @@ HTTP, each GET unless said otherwise:
 /fresh                   @fresh_login_required, then `report`                            /fresh-sync
 /read                    @requires_scopes("read"), then `report`; also HEAD              /read-sync
 /read-write              @requires_scopes("read", "write"), then `report`
+/options/own             @login_required, a view of its own for GET and OPTIONS, then `report`
+/options/automatic       @login_required, or the framework's guard, then `report`; written so that the framework itself
+                         answers OPTIONS, if it does so for anything
+/options/open            the same without the gate
 /web                     @login_required(manager="web"), then `report`
 /web/fresh               @fresh_login_required(manager="web"), then `report`
 /web/read                @requires_scopes("read", manager="web"), then `report`

@@ -161,6 +161,28 @@ class TestGates:
             assert (await http(app, path, headers=headers)).messages == expected.messages
 
 
+class TestOptions:
+    async def test_an_answer_to_options_that_the_framework_makes_is_that_of_a_view_without_a_gate(self, app, mounting):
+        assert_refused(await http(app, "/options/automatic"), UNAUTHORIZED)
+        assert (await http(app, "/options/open")).status == 200
+        mounting.site.visits.clear()
+        lines = [("origin", "https://app.example"), ("access-control-request-method", "GET")]
+        for headers in ([], lines, [bearer("not-a-token")]):
+            gated = await http(app, "/options/automatic", method="OPTIONS", headers=headers)
+            free = await http(app, "/options/open", method="OPTIONS", headers=headers)
+            assert (gated.status, gated.body, gated.header("allow")) == (free.status, free.body, free.header("allow"))
+            assert gated.status < 500
+            assert gated.header("www-authenticate") == []
+        assert mounting.site.visits == []
+
+    async def test_a_view_of_ones_own_that_handles_options_stays_behind_its_gate(self, app, mounting, logins):
+        for headers in ([], [("origin", "https://app.example"), ("access-control-request-method", "GET")]):
+            assert_refused(await http(app, "/options/own", method="OPTIONS", headers=headers), UNAUTHORIZED)
+        assert mounting.site.visits == []
+        await http(app, "/options/own", method="OPTIONS", headers=[bearer(logins.token())])
+        assert mounting.site.visits == ["/options/own"]
+
+
 class TestGateAroundAMount:
     @pytest.mark.parametrize("path", ["/admin/help", "/admin/help/more"])
     async def test_exempt_paths_are_open_with_all_below_them(self, app, path):

@@ -6,12 +6,14 @@ from conformance.browser import SESSION, names
 from conformance.driver import DENIAL, bearer, cookie, http, websocket
 from conformance.logins import shared
 
-from asgi_login import BearerTransport, CookieTransport
+from asgi_login import BearerTransport, CookieTransport, HeaderTransport
 
 pytestmark = pytest.mark.anyio
 
 TRUSTED = "https://app.example"
 EVIL = "https://evil.example"
+BY_A_GATEWAY = shared(transports=[HeaderTransport("X-Token", name="gateway", ambient=True)])
+BY_A_PROGRAM = shared(transports=[HeaderTransport("X-Token", name="program", ambient=False), CookieTransport()])
 TRUSTING = shared(transports=[BearerTransport(), CookieTransport(trusted_origins=[TRUSTED])])
 
 
@@ -126,4 +128,57 @@ class TestWebsocket:
             assert_refused(connection, CROSS_ORIGIN)
             connection = await websocket(app, path, "hello", **options)
             assert (connection.is_accepted, connection.close_code) == (False, 1008)
+        assert mounting.site.visits == logins.loads == []
+
+
+class TestHeaderTransport:
+    @pytest.fixture
+    def at_gateway(self, mounting):
+        BY_A_GATEWAY.forget()
+        return mounting.app(BY_A_GATEWAY)
+
+    @pytest.fixture
+    def at_program(self, mounting):
+        BY_A_PROGRAM.forget()
+        return mounting.app(BY_A_PROGRAM)
+
+    @pytest.mark.parametrize("row", [row for row in ALLOWED if "trusted" not in row])
+    async def test_the_header_of_a_gateway_names_the_user_of_the_sites_own_request(self, at_gateway, row):
+        options = with_headers(ALLOWED[row], ("X-Token", BY_A_GATEWAY.token()))
+        connection = await http(at_gateway, "/login", method="POST", **options)
+        assert (connection.status, connection.json["user"], connection.json["transport"]) == (200, "ada", "gateway")
+
+    @DENIED_ROWS
+    async def test_the_header_of_a_gateway_is_nobodys_in_a_request_of_another_site(self, at_gateway, mounting, row):
+        options = with_headers(DENIED[row], ("X-Token", BY_A_GATEWAY.token("ada", "admin")))
+        for path in ("/public", "/login", "/admin/page"):
+            assert_refused(await http(at_gateway, path, method="POST", **options), CROSS_ORIGIN)
+        assert mounting.site.visits == BY_A_GATEWAY.loads == []
+
+    @DENIED_ROWS
+    async def test_the_header_of_a_gateway_opens_no_websocket_to_another_site(self, at_gateway, mounting, row):
+        options = in_websocket_terms(with_headers(DENIED[row], ("X-Token", BY_A_GATEWAY.token())))
+        assert_refused(await websocket(at_gateway, "/ws/echo", "hello", extensions=DENIAL, **options), CROSS_ORIGIN)
+        assert mounting.site.visits == BY_A_GATEWAY.loads == []
+
+    @DENIED_ROWS
+    async def test_the_header_of_a_program_may_come_from_anywhere(self, at_program, row):
+        lines = ("X-Token", BY_A_PROGRAM.token()), cookie(BY_A_PROGRAM.token("bob"))
+        connection = await http(at_program, "/login", method="POST", **with_headers(DENIED[row], *lines))
+        assert (connection.status, connection.json["user"], connection.json["transport"]) == (200, "ada", "program")
+
+    @DENIED_ROWS
+    async def test_the_header_of_a_program_opens_a_websocket_from_anywhere(self, at_program, row):
+        options = in_websocket_terms(with_headers(DENIED[row], ("X-Token", BY_A_PROGRAM.token())))
+        connection = await websocket(at_program, "/ws/login", "hello", **options)
+        assert (connection.is_accepted, connection.scope["state"]["user"].name) == (True, "ada")
+
+    @pytest.mark.parametrize("logins", [BY_A_GATEWAY, BY_A_PROGRAM], ids=["gateway", "program"])
+    async def test_a_header_of_ones_own_that_is_sent_twice_is_a_bad_request(self, mounting, logins):
+        logins.forget()
+        app = mounting.app(logins)
+        for line in (logins.token("bob"), ""):
+            twice = [("X-Token", logins.token()), ("X-Token", line)]
+            connection = await http(app, "/login", headers=twice)
+            assert (connection.status, connection.json["error"]) == (400, "invalid_request")
         assert mounting.site.visits == logins.loads == []

@@ -127,6 +127,7 @@ class Pages:
             View("/read", self.shown, ("GET", "HEAD"), requires_scopes("read")),
             View("/read-sync", self.shown_sync, gate=requires_scopes("read"), is_sync=True),
             View("/read-write", self.shown, gate=requires_scopes("read", "write")),
+            View("/options/own", self.shown, ("GET", "OPTIONS"), login_required),
             View("/web", self.shown, gate=login_required(manager="web")),
             View("/web/fresh", self.shown, gate=fresh_login_required(manager="web")),
             View("/web/read", self.shown, gate=requires_scopes("read", manager="web")),
@@ -134,6 +135,13 @@ class Pages:
             View("/meet-sync", self.meet_sync, is_sync=True),
             View("/keep-context", self.keep_context),
             *self.logins(),
+        ]
+
+    def automatic(self):
+        """Return what is written so that a framework that answers OPTIONS itself does so; each app finds its form."""
+        return [
+            View("/options/automatic", self.shown, gate=login_required),
+            View("/options/open", self.shown),
         ]
 
     def logins(self):

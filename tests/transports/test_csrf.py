@@ -1,5 +1,7 @@
 """Cross-site request forgery: which requests may act with a cookie, row by row of the documented table."""
 
+import re
+
 import pytest
 from helpers import COOKIE, authenticate, bearer, claims, cookie, hs256, make_manager, protected, request, websocket
 
@@ -325,6 +327,19 @@ class TestTrustedOriginsSetting:
             "http://127.0.0.1:8000",
             "http://[::1]:8000",
             "https://xn--bcher-kva.example",
+            "capacitor://localhost",
+            "ionic://localhost",
+            "tauri://localhost",
+            "http://tauri.localhost",
+            "tauri://localhost:1430",
+            "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
+            "moz-extension://4b1f0c1e-6a52-4f3a-9a3e-0d7f7a3c1c55",
+            "safari-web-extension://4b1f0c1e-6a52-4f3a-9a3e-0d7f7a3c1c55",
+            "app://obsidian.md",
+            "app://.",
+            "capacitor-electron://-",
+            "vscode-webview://1a2b3c",
+            "capacitor://localhost:443",
         ],
     )
     def test_an_origin_is_written_as_browsers_do(self, origin):
@@ -360,6 +375,14 @@ class TestTrustedOriginsSetting:
             "https://example.com\n",
             "https://a.example https://b.example",
             "https://[::1",
+            "capacitor://",
+            "capacitor://localhost/",
+            "Capacitor://localhost",
+            "chrome-extension://ABCDEF",
+            "chrome-extension://*",
+            "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb/popup.html",
+            "app:",
+            "1app://localhost",
         ],
     )
     def test_what_no_browser_sends_is_refused(self, origin):
@@ -370,6 +393,47 @@ class TestTrustedOriginsSetting:
     def test_a_default_port_is_refused(self, origin):
         with pytest.raises(ValueError, match="leave the default port out"):
             CookieTransport(trusted_origins=[origin])
+
+    @pytest.mark.parametrize(
+        ("origin", "sentence"),
+        [
+            (
+                "null",
+                "'null' is what files, sandboxed frames and others send that belong to no site: any page can send it",
+            ),
+            ("file://", "'file://' has no origin: its pages send 'null', and that is what files"),
+            ("file:///index.html", "its pages send 'null'"),
+            ("data:text/html,", "its pages send 'null'"),
+            ("ws://example.com", "is a websocket; name the page that opens it, like 'http://example.com'"),
+            ("wss://example.com", "is a websocket; name the page that opens it, like 'https://example.com'"),
+            ("ftp://example.com", "is no page that a browser shows"),
+            ("https://example.com/path", "in lower case, without path, query, user or trailing slash"),
+        ],
+    )
+    def test_what_would_trust_nobody_or_everybody_is_refused_with_the_reason(self, origin, sentence):
+        with pytest.raises(ValueError, match=re.escape(sentence)):
+            CookieTransport(trusted_origins=[origin])
+
+    @pytest.mark.parametrize(
+        ("trusted", "origin"),
+        [
+            ("capacitor://localhost", "ionic://localhost"),
+            ("capacitor://localhost", "http://localhost"),
+            ("capacitor://localhost", "capacitor://localhost:8100"),
+            ("capacitor://localhost", "CAPACITOR://localhost"),
+            ("http://tauri.localhost", "https://tauri.localhost"),
+            ("http://tauri.localhost", "tauri://localhost"),
+            (
+                "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllcleb",
+                "chrome-extension://aapbdbdomjkkjkaonfhkkikfgjllclec",
+            ),
+            ("app://.", "app://x"),
+        ],
+    )
+    def test_an_application_around_a_web_view_is_compared_exactly(self, trusted, origin):
+        assert not is_allowed(headers(host="example.com", origin=origin), trusted=[trusted])
+        assert is_allowed(headers(host="example.com", origin=trusted), trusted=[trusted])
+        assert is_websocket_allowed(headers(host="example.com", origin=trusted), trusted=[trusted])
 
     def test_one_string_is_no_sequence_of_origins(self):
         with pytest.raises(TypeError, match="takes a sequence of origins"):

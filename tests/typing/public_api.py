@@ -10,6 +10,7 @@ from asgi_login import (
     BearerTransport,
     CookieTransport,
     Gate,
+    HeaderTransport,
     Key,
     LoginManager,
     Transport,
@@ -74,3 +75,4 @@ async def app(scope: object, receive: object, send: object) -> None: ...
 
 wrapped = AuthMiddleware(Gate(app, scopes=["admin"], exempt=["/static"]), [manager], skip=["/health"])
 transport: Transport = CookieTransport.insecure_for_development()
+gateway: Transport = HeaderTransport("X-Forwarded-Access-Token", name="gateway", ambient=True)

@@ -128,6 +128,22 @@ class TestDependencies:
             assert set(re.search(r'scope="(.*)"', response.headers["www-authenticate"])[1].split()) == {"read", "write"}
         assert client.get("/", headers=with_header(logins.token("ada", "read", "write"))).json() == "ada"
 
+    @pytest.mark.parametrize("weaker_first", [True, False])
+    def test_what_fastapi_keeps_of_a_weaker_dependency_does_not_answer_for_a_stronger_one(
+        self, how, logins, weaker_first
+    ):
+        app = FastAPI()
+        weak, strong = Depends(logins.manager), Security(logins.manager, scopes=["read"])
+        first, second = (weak, strong) if weaker_first else (strong, weak)
+
+        @app.get("/")
+        async def view(one: Annotated[User, first], other: Annotated[User, second]):
+            return [one.name, other.name]
+
+        client = TestClient(mounted(app, how, logins))
+        assert client.get("/", headers=with_header(logins.token())).status_code == 403
+        assert client.get("/", headers=with_header(logins.token("ada", "read"))).json() == ["ada", "ada"]
+
     def test_a_router_and_a_whole_application_can_depend_on_it(self, how, logins):
         router = APIRouter(dependencies=[Depends(logins.manager)])
         ran = []

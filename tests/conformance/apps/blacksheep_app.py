@@ -120,7 +120,7 @@ class Started:
 
 def application(site: Site):
     app = Application(router=Router())
-    for view in (*all_views(site), *Pages(site).gated()):
+    for view in (*all_views(site), *Pages(site).automatic(), *Pages(site).gated()):
         for method in view.methods:
             app.router.add(method, view.path, handler(view))
     for view in (*Sockets(site).views(), *Sockets(site).gated()):

@@ -11,6 +11,7 @@ from django.core.exceptions import PermissionDenied
 from django.core.handlers.asgi import ASGIHandler
 from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.urls import path
+from django.views import View as DjangoView
 
 from asgi_login import AuthMiddleware
 
@@ -70,6 +71,14 @@ def handler(view):
     return view.gate(page)
 
 
+def class_based_view(view):
+    class Page(DjangoView):
+        async def get(self, request):
+            return respond(await view.function(request.scope))
+
+    return view.gate(Page.as_view())
+
+
 async def streamed(request):
     return StreamingHttpResponse(stream())
 
@@ -94,6 +103,7 @@ class Urls:
         views = (*all_views(site), *Pages(site).gated())
         self.urlpatterns = [
             *(path(view.path[1:], handler(view)) for view in views),
+            *(path(view.path[1:], class_based_view(view)) for view in Pages(site).automatic()),
             path("stream", streamed),
             path("stream-midway", streamed_midway),
             path("abort/<int:status>", abort),

@@ -119,7 +119,7 @@ class Lifespan:
 
 def build(site: Site):
     app = falcon.asgi.App(middleware=[Lifespan()])
-    for view in (*all_views(site), *Pages(site).gated()):
+    for view in (*all_views(site), *Pages(site).automatic(), *Pages(site).gated()):
         app.add_route(view.path, resource(view))
     for view in (*Sockets(site).views(), *Sockets(site).gated()):
         app.add_route(view.path, SimpleNamespace(on_websocket=socket_handler(view)))

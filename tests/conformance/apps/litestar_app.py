@@ -15,14 +15,14 @@ from conformance.views import (
     stream,
     stream_midway,
 )
-from litestar import Litestar, MediaType, Request, Response, WebSocket, get, route, websocket
+from litestar import Litestar, MediaType, Request, Response, Router, WebSocket, get, route, websocket
 from litestar.background_tasks import BackgroundTask
 from litestar.exceptions import HTTPException, WebSocketDisconnect
 from litestar.response import Stream
 from litestar.response.base import ASGIResponse
 
 from asgi_login import AuthMiddleware
-from asgi_login.litestar import LoginPlugin
+from asgi_login.litestar import LoginPlugin, guard
 
 
 def respond(request, reply):
@@ -51,6 +51,12 @@ def handler(view):
 
     options = {"sync_to_thread": True} if view.is_sync else {}
     return route(view.path, http_method=list(view.methods), name=view.path, **options)(view.gate(page))
+
+
+def guarded(view):
+    """Return a router, of whose guards the handler that Litestar makes for OPTIONS has its share."""
+    guards = [] if view.path == "/options/open" else [guard()]
+    return Router("", route_handlers=[handler(replace(view, gate=lambda page: page))], guards=guards)
 
 
 class Socket:
@@ -112,6 +118,7 @@ def build(site: Site):
     pages, sockets = Pages(site), Sockets(site)
     handlers = [
         *(handler(view) for view in all_views(site)),
+        *(guarded(view) for view in pages.automatic()),
         *(socket_handler(view) for view in sockets.views()),
         *(handler(replace(view, methods=(*view.methods, "HEAD"))) for view in pages.gated()),
         *(socket_handler(view) for view in sockets.gated()),

@@ -4,6 +4,7 @@ from conformance.contract import PLAIN, PLEASE, Framework, LogInFirstError, NotY
 from conformance.differences import ANSWERS_500_ITSELF
 from conformance.views import ABORTS, EnoughThreads, Gated, Pages, Sockets, all_views, stream, stream_midway
 from quart import Quart, Response, abort, has_websocket_context, request, websocket
+from quart.views import MethodView
 
 from asgi_login import AuthMiddleware
 from asgi_login.quart import install
@@ -29,6 +30,16 @@ def handler(view):
             return respond(await view.function(request.scope))
 
     return view.gate(page)
+
+
+def class_based_view(view):
+    class Page(MethodView):
+        decorators = (view.gate,)
+
+        async def get(self):
+            return respond(await view.function(request.scope))
+
+    return Page.as_view(view.name)
 
 
 class Socket:
@@ -90,6 +101,8 @@ def build(site: Site):
     app = Quart(__name__)
     for view in (*all_views(site), *Pages(site).gated()):
         app.add_url_rule(view.path, view.path, handler(view), methods=view.methods, provide_automatic_options=False)
+    for view in Pages(site).automatic():
+        app.add_url_rule(view.path, view_func=class_based_view(view))
     for view in (*Sockets(site).views(), *Sockets(site).gated()):
         app.add_websocket(view.path, view.path, socket_handler(view))
     add_own(app, site)

@@ -14,6 +14,7 @@ from conformance.contract import (
 )
 from starlette.applications import Starlette
 from starlette.background import BackgroundTask
+from starlette.endpoints import HTTPEndpoint
 from starlette.exceptions import HTTPException
 from starlette.middleware.base import BaseHTTPMiddleware
 from starlette.requests import Request
@@ -103,6 +104,15 @@ def route(view):
     return Route(view.path, endpoint(view), methods=view.methods)
 
 
+def class_based_route(view):
+    """Return a route to a class, which itself decides what it does with each method."""
+
+    async def page(self, request):
+        return await endpoint(replace(view, gate=lambda page: page))(request)
+
+    return Route(view.path, type("Page", (HTTPEndpoint,), {"get": view.gate(page)}))
+
+
 def websocket_route(view):
     return WebSocketRoute(view.path, socket_endpoint(view))
 
@@ -159,7 +169,7 @@ async def lifespan(app):
 
 
 def build(site: Site):
-    pages = map(route, views.all_views(site))
+    pages = [*map(route, views.all_views(site)), *map(class_based_route, views.Pages(site).automatic())]
     sockets = map(websocket_route, views.Sockets(site).views())
     gates = views.gates(mounted("/admin", site), mounted("/bank", site))
     mounts = [Mount(path, app=gate) for path, gate in gates.items()]

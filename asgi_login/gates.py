@@ -17,7 +17,8 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import answer
 from asgi_login.loader import is_async_callable
-from asgi_login.scope import ASGIApp, Receive, Scope, Send, header, path_prefixes, under
+from asgi_login.paths import path_prefixes, under
+from asgi_login.scope import ASGIApp, Receive, Scope, Send, header
 from asgi_login.tokens import check_scope_names
 
 P = ParamSpec("P")
@@ -91,8 +92,8 @@ class Gate:
         scopes: OAuth scopes that are all needed; none of them means that any user may pass.
         fresh: Whether a fresh login is needed.
         manager: The name of the manager whose users may pass; None for every manager's.
-        exempt: Paths that stay open with everything below them, by whole segments of `scope["path"]`:
-            "/static" opens /static/x, not /staticadmin.
+        exempt: Paths below the server's `root_path` that stay open with everything below them, by whole segments:
+            "/static" opens /static/x, not /staticadmin. The path of a mount is part of them.
 
     Raises:
         TypeError, ValueError: An argument is no sequence of scopes or paths.
@@ -120,7 +121,7 @@ class Gate:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Let one connection pass, or answer it."""
-        if scope["type"] not in {"http", "websocket"} or under(scope, self._exempt):
+        if scope["type"] not in {"http", "websocket"} or (self._exempt and under(scope, self._exempt)):
             await self.app(scope, receive, send)
             return
         if _is_preflight(scope):

@@ -10,7 +10,8 @@ from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, WebSocketRecord, answer
 from asgi_login.identities import Identities
-from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
+from asgi_login.paths import path_prefixes, under
+from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send
 
 
 class AuthMiddleware:
@@ -19,7 +20,8 @@ class AuthMiddleware:
     Args:
         app: The application.
         manager: One LoginManager, or several: the headers of all are read first, then their cookies.
-        skip: Paths, and everything below them, at which nobody is looked at: the request is anonymous there.
+        skip: Paths below the server's `root_path`, and everything below them, at which nobody is looked at: the request
+            is anonymous there.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
         deny_websocket: An ASGI application that refuses a websocket in a framework's way; the adapters pass it.
 

@@ -6,6 +6,7 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from asgi_login.errors import AuthError, CrossOriginRequest
+from asgi_login.paths import address
 from asgi_login.scope import Headers, Message, Scope, Send, header_values
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
@@ -108,16 +109,12 @@ def _accepts_html(scope: Scope) -> bool:
 
 
 def _path_and_query(scope: Scope) -> str:
-    """Return the address within this site as the browser sees it; Host and forwarded headers are not read."""
-    path, root = scope["path"], scope.get("root_path", "")
-    if root and not (path == root or path.startswith(f"{root}/")):
-        # Servers differ in whether `path` holds the root path.
-        path = root + path
+    """Return the address within this site as the browser sees it."""
     query: bytes = scope.get("query_string", b"")
-    if len(path) + len(query) > MAX_NEXT:
+    if len(scope["path"]) + len(query) > MAX_NEXT:
         # Too long to be carried along, and to be looked at closely.
         return "/"
-    path = quote(path, safe="/:@!$&'()*+,;=~-._", errors="replace")
+    path = address(scope)
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 
 

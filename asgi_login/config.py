@@ -84,6 +84,8 @@ class Config:
     redirect_to: str | None
     not_authenticated_exception: ExceptionOrClass | None
     out_of_scope_exception: ExceptionOrClass | None
+    # Names of routes that stand in these settings, and the paths that an adapter has found for them.
+    routes: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         _check_type("name", self.name, str)
@@ -136,8 +138,9 @@ class Config:
             url = self.sessions.reauthenticate_at if self.sessions else None
         else:
             url = self.redirect_to if isinstance(error, (NotAuthenticated, InvalidToken)) else None
+        error.login_is_route = url is not None and is_route_name(url)
         # A route's name that no adapter has resolved leads nowhere.
-        error.login_url = None if url is None or is_route_name(url) else url
+        error.login_url = self.routes.get(url) if url is not None and is_route_name(url) else url
         return error
 
 

@@ -34,6 +34,7 @@ class AuthError(Exception):
         description: A sentence for the developer of the client.
         realm: The realm of the challenge (RFC 9110 §11.5).
         login_url: Where a browser that navigates is sent instead, or None.
+        login_is_route: Whether `login_url` is the path of a route, which lies below the application's `root_path`.
     """
 
     status: int = 401
@@ -41,6 +42,7 @@ class AuthError(Exception):
     description: str = "Authentication is required"
     realm: str = "api"
     login_url: str | None = None
+    login_is_route: bool = False
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)

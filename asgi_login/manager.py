@@ -6,7 +6,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
-from asgi_login.auth import auth_of_manager, refusal, token_of
+from asgi_login.auth import auth_of_manager, refusal, settings_of, token_of
 from asgi_login.config import Config, Sessions, positive_timedelta
 from asgi_login.errors import ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
@@ -272,7 +272,7 @@ class LoginManager(Generic[UserT]):
         auth = auth_of_manager(record.auth, self.name)
         cookies = confirm_session(self._config, scope, token_of(auth), auth.user)
         if cookies is None:
-            nothing = self._config.complete(NotAuthenticated("no session to confirm"))
+            nothing = settings_of(auth).complete(NotAuthenticated("no session to confirm"))
             record.refuse((refusal(auth) if auth.manager else None) or nothing)
         record.cookies = {**record.cookies, **cookies}
 

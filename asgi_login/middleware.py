@@ -111,26 +111,26 @@ class AuthMiddleware:
 
 
 def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:
-    """Return the settings with paths in place of the names of routes."""
-
-    def resolved(argument: str, url: str | None) -> str | None:
-        if url is None or not is_route_name(url):
-            return url
+    """Return the settings with the paths of the routes whose names stand in them."""
+    urls = {"redirect_to": config.redirect_to}
+    if config.sessions is not None:
+        urls["reauthenticate_at"] = config.sessions.reauthenticate_at
+    names = {argument: url for argument, url in urls.items() if url is not None and is_route_name(url)}
+    if not names:
+        return config
+    routes: dict[str, str] = {}
+    for argument, name in names.items():
         if resolve_route is None:
             raise ValueError(
-                f"{argument}={url!r} is the name of a route, which only the Starlette and FastAPI adapters can "
+                f"{argument}={name!r} is the name of a route, which only the Starlette and FastAPI adapters can "
                 "resolve: write the path of the page, or use their install()"
             )
         try:
-            return resolve_route(url)
+            routes[name] = resolve_route(name)
         except Exception as problem:
-            problem.add_note(f"{argument}={url!r} is taken for the name of a route, because it has no slash")
+            problem.add_note(f"{argument}={name!r} is taken for the name of a route, because it has no slash")
             raise
-
-    sessions = config.sessions
-    if sessions is not None:
-        sessions = replace(sessions, reauthenticate_at=resolved("reauthenticate_at", sessions.reauthenticate_at))
-    return replace(config, redirect_to=resolved("redirect_to", config.redirect_to), sessions=sessions)
+    return replace(config, routes=routes)
 
 
 def _check_distinct(configs: Sequence[Config]) -> None:

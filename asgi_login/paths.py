@@ -35,7 +35,7 @@ def server_root(scope: Scope) -> str:
 
 def address(scope: Scope) -> str:
     """Return the path that the browser asked for, percent-encoded; Host and forwarded headers are not read."""
-    path, root = scope["path"], server_root(scope)
+    path, root = scope["path"], server_root(scope).rstrip("/")
     if root and not (path == root or path.startswith(f"{root}/")):
         # Servers differ in whether `path` holds the root path.
         path = root + path

@@ -6,7 +6,8 @@ from typing import Final
 from urllib.parse import quote, urlsplit
 
 from asgi_login.errors import AuthError, CrossOriginRequest
-from asgi_login.paths import address
+from asgi_login.exchange.record import RequestRecord
+from asgi_login.paths import address, encoded
 from asgi_login.scope import Headers, Message, Scope, Send, header_values
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
@@ -84,7 +85,7 @@ def _login_redirect(error: AuthError, scope: Scope) -> bytes | None:
     """Return where a browser that navigates goes to log in, or None for everybody else."""
     if error.login_url is None or scope["method"] not in {"GET", "HEAD"} or not _accepts_html(scope):
         return None
-    page = urlsplit(error.login_url)
+    page = urlsplit(_login_page(error.login_url, scope) if error.login_is_route else error.login_url)
     here = _path_and_query(scope)
     if not page.netloc and page.path == here.partition("?")[0]:
         # The login page itself is behind a gate: sending the browser there again would never end.
@@ -92,6 +93,17 @@ def _login_redirect(error: AuthError, scope: Scope) -> bytes | None:
     target = here if safe_next(here, "") else "/"
     query = f"{page.query}&" if page.query else ""
     return page._replace(query=f"{query}next={quote(target, safe='')}").geturl().encode()
+
+
+def _login_page(path: str, scope: Scope) -> str:
+    """Return the address of a route of the application: it lies below what the application is served below.
+
+    Not below the `root_path` of the scope: a mount inside of the application has added its own to that.
+    """
+    record: RequestRecord | None = scope.get("asgi_login")
+    root = (record.root_path if record else "").rstrip("/")
+    # A root path that the client could choose must not lead to another host.
+    return safe_next(encoded(root + path), encoded(path))
 
 
 def _accepts_html(scope: Scope) -> bool:

@@ -3,9 +3,10 @@
 import json
 import re
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from asgi_login.errors import AuthError, CrossOriginRequest
+from asgi_login.exchange.next_url import MAX_NEXT, safe_next
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.paths import address, encoded
 from asgi_login.scope import Headers, Message, Scope, Send, header_values
@@ -15,26 +16,7 @@ _POLICY_VIOLATION: Final = 1008
 _CLOSE_UNAUTHORIZED: Final = 4401
 _CLOSE_FORBIDDEN: Final = 4403
 
-MAX_NEXT: Final = 2_048
 MAX_ACCEPT: Final = 4_096
-# One slash, then neither a slash nor a backslash (browsers read both as the start of a host), and nowhere a
-# control character: browsers drop tabs and newlines before they look for the host.
-_SAFE_NEXT = re.compile(rf"/(?![/\\])[^\x00-\x1f\x7f-\x9f\\\ud800-\udfff]{{0,{MAX_NEXT - 1}}}")
-
-
-def safe_next(value: object, default: str = "/") -> str:
-    r"""Return `value` if a login view may redirect to it without leaving this site, else `default`.
-
-    Args:
-        value: What came as `next`, of any type: a path of at most 2,048 characters, perhaps with query and
-            fragment. Percent-encoding is not decoded, as browsers do not decode it either to find the host.
-        default: Where to go instead; it is not checked.
-
-    Example:
-        >>> safe_next("/orders?page=2"), safe_next("//evil.example"), safe_next("/\\evil.example", "/home")
-        ('/orders?page=2', '/', '/home')
-    """
-    return value if isinstance(value, str) and _SAFE_NEXT.fullmatch(value) else default
 
 
 async def answer(error: AuthError, scope: Scope, send: Send) -> None:
@@ -87,10 +69,13 @@ def _login_redirect(error: AuthError, scope: Scope) -> bytes | None:
         return None
     page = urlsplit(_login_page(error.login_url, scope) if error.login_is_route else error.login_url)
     here = _path_and_query(scope)
-    if not page.netloc and page.path == here.partition("?")[0]:
+    is_elsewhere = bool(page.netloc) and _origin(page) != error.public_url
+    if not is_elsewhere and page.path == here.partition("?")[0]:
         # The login page itself is behind a gate: sending the browser there again would never end.
         return None
     target = here if safe_next(here, "") else "/"
+    if is_elsewhere and error.public_url is not None:
+        target = error.public_url + target
     query = f"{page.query}&" if page.query else ""
     return page._replace(query=f"{query}next={quote(target, safe='')}").geturl().encode()
 
@@ -104,6 +89,12 @@ def _login_page(path: str, scope: Scope) -> str:
     root = (record.root_path if record else "").rstrip("/")
     # A root path that the client could choose must not lead to another host.
     return safe_next(encoded(root + path), encoded(path))
+
+
+def _origin(page: SplitResult) -> str:
+    """Return the origin of an absolute URL as browsers write it (RFC 6454 §6.2)."""
+    port = ":443" if page.scheme == "https" else ":80"
+    return f"{page.scheme}://{page.netloc.lower().removesuffix(port)}"
 
 
 def _accepts_html(scope: Scope) -> bool:

@@ -35,10 +35,12 @@ def server_root(scope: Scope) -> str:
 
 def address(scope: Scope) -> str:
     """Return the path that the browser asked for, percent-encoded; Host and forwarded headers are not read."""
-    path, root = scope["path"], server_root(scope).rstrip("/")
-    if root and not (path == root or path.startswith(f"{root}/")):
-        # Servers differ in whether `path` holds the root path.
-        path = root + path
+    path, root = scope["path"], (scope.get("root_path") or "").rstrip("/")
+    if root and not f"{path}/".startswith(f"{root}/"):
+        # Servers differ in whether `path` holds theirs. Starlette's mounts leave it alone, and Litestar cuts all off.
+        server = server_root(scope).rstrip("/")
+        mount = root.removeprefix(server)
+        path = (server if mount and f"{path}/".startswith(f"{mount}/") else root) + path
     return encoded(path)
 
 

@@ -81,6 +81,18 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def first_values(scope: Scope, names: frozenset[bytes]) -> dict[bytes, bytes]:
+    """Return the first value of each header of `names` that is there, read in one pass; none of too many lines."""
+    found: dict[bytes, bytes] = {}
+    if has_too_many_lines(scope):
+        return found
+    for key, value in headers_of(scope):
+        name = key.lower()
+        if name in names:
+            found.setdefault(name, value)
+    return found
+
+
 def single_headers(scope: Scope, names: Mapping[int, bytes]) -> dict[bytes, bytes] | None:
     """Return the values of headers that are sent at most once, by their names; None if one of them is sent twice.
 

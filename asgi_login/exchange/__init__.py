@@ -2,7 +2,8 @@
 
 Read `record` first: what gates, middleware and managers know of the request. `http_record` and `websocket_record` watch
 the response, the latter from its `handshake` on. `response_headers` and `responses` say what is sent, and `fallback`
-when we answer in place of the application. `next_url` says where a browser goes on after the login.
+when we answer in place of the application. `next_url` says where a browser goes on after the login, and `pages`
+recognises the requests that a page makes for itself.
 """
 
 from asgi_login.exchange.http_record import HTTPRecord

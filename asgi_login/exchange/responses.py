@@ -7,6 +7,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 
 from asgi_login.errors import AuthError, CrossOriginRequest
 from asgi_login.exchange.next_url import MAX_NEXT, safe_next
+from asgi_login.exchange.pages import is_htmx, page_behind
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.paths import address, encoded
 from asgi_login.scope import Headers, Message, Scope, Send, header_values
@@ -42,8 +43,11 @@ def close_accepted(error: AuthError) -> Message:
 def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
     """Return the status and headers, and the body, that answer an HTTP request; HEAD gets the headers only."""
     location = _login_redirect(error, scope)
-    if location is None:
+    if location is None or is_htmx(scope):
         start, body = _error_answer(error)
+        if location is not None:
+            # htmx follows it from any answer but a 3xx, whose target it would put into the page.
+            start["headers"].append((b"hx-redirect", location))
         return start, b"" if scope["method"] == "HEAD" else body
     headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
     return {"status": 303, "headers": headers}, b""
@@ -64,16 +68,21 @@ def _error_answer(error: AuthError) -> tuple[Message, bytes]:
 
 
 def _login_redirect(error: AuthError, scope: Scope) -> bytes | None:
-    """Return where a browser that navigates goes to log in, or None for everybody else."""
-    if error.login_url is None or scope["method"] not in {"GET", "HEAD"} or not _accepts_html(scope):
+    """Return where a browser goes to log in that navigates, or whose page has asked, or None for everybody else."""
+    if error.login_url is None:
         return None
     page = urlsplit(_login_page(error.login_url, scope) if error.login_is_route else error.login_url)
     here = _path_and_query(scope)
+    back = page_behind(scope, here, error.public_url)
+    if back is None:
+        if scope["method"] not in {"GET", "HEAD"} or not _accepts_html(scope):
+            return None
+        back = here
     is_elsewhere = bool(page.netloc) and _origin(page) != error.public_url
-    if not is_elsewhere and page.path == here.partition("?")[0]:
-        # The login page itself is behind a gate: sending the browser there again would never end.
+    if not is_elsewhere and page.path in {here.partition("?")[0], back.partition("?")[0]}:
+        # The login page itself is behind a gate, or a part of it: sending the browser there again would never end.
         return None
-    target = here if safe_next(here, "") else "/"
+    target = safe_next(back)
     if is_elsewhere and error.public_url is not None:
         target = error.public_url + target
     query = f"{page.query}&" if page.query else ""

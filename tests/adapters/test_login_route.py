@@ -6,11 +6,13 @@ import pytest
 from conformance.driver import bearer, http
 from conformance.logins import Logins
 from fastapi import Depends, FastAPI
+from litestar import Litestar
+from litestar import get as litestar_get
 from starlette.applications import Starlette
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
-from asgi_login import Gate, Sessions, fresh_login_required, login_required
+from asgi_login import AuthMiddleware, Gate, Sessions, fresh_login_required, login_required
 from asgi_login.fastapi import LoginManager as FastAPILoginManager
 from asgi_login.fastapi import install as install_fastapi
 from asgi_login.starlette import install
@@ -102,6 +104,26 @@ async def test_a_confirmation_without_a_session_leads_to_the_login_page():
     app = Starlette(routes=[Route("/confirm", confirm), Route("/login", page, name="login")])
     install(app, logins.manager)
     assert await location(app, "/confirm") == "/login?next=%2Fconfirm"
+
+
+@pytest.mark.parametrize("root", ["", "/api"])
+@pytest.mark.parametrize("holds_the_prefix", [True, False])
+async def test_next_is_the_whole_address_in_a_mount_and_in_litestar_that_is_mounted(root, holds_the_prefix):
+    @litestar_get(["/invoices", "/deep/er"])
+    @login_required
+    async def invoices() -> str:
+        return "invoices"
+
+    logins = Logins(redirect_to="/login")
+    mounted = Mount("/shop", app=Litestar([invoices], openapi_config=None))
+    app = AuthMiddleware(Starlette(routes=[mounted, *routes()]), logins.manager)
+    paths = ["/orders"]
+    # Starlette finds nothing in a mount where the path lacks the prefix that root_path has.
+    if holds_the_prefix or not root:
+        paths += ["/admin/users", "/shop/invoices", "/shop/deep/er"]
+    for path in paths:
+        expected = f"/login?next={f'{root}{path}'.replace('/', '%2F')}"
+        assert await location(app, f"{root}{path}" if holds_the_prefix else path, root) == expected
 
 
 async def test_a_path_in_redirect_to_is_left_as_it_is():

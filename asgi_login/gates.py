@@ -15,7 +15,7 @@ from asgi_login.errors import (
     NotAuthenticated,
     new_exception,
 )
-from asgi_login.exchange import answer
+from asgi_login.exchange import answer, mark_refusal
 from asgi_login.loader import is_async_callable
 from asgi_login.paths import path_prefixes, under
 from asgi_login.scope import ASGIApp, Receive, Scope, Send, header
@@ -131,6 +131,9 @@ class Gate:
         error = refusal(get_auth(scope), self._scopes, fresh=self._fresh, manager=self._manager)
         if error is None:
             await self.app(scope, receive, send)
+        elif scope["type"] == "websocket" and mark_refusal(error):
+            # The middleware knows how the application wants to have a websocket refused (`websocket_denial`).
+            await send({"type": "websocket.close"})
         else:
             await answer(error, scope, send)
 

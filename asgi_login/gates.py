@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from asgi_login.auth import get_auth, refusal, settings_of
+from asgi_login.auth import AnyAuth, get_auth, refusal, settings_of
 from asgi_login.config import Config
 from asgi_login.current import current_holder
 from asgi_login.errors import (
@@ -17,9 +17,11 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import answer, mark_refusal
 from asgi_login.loader import is_async_callable
+from asgi_login.middleware import AuthMiddleware
 from asgi_login.paths import path_prefixes, under
 from asgi_login.scope import ASGIApp, Receive, Scope, Send, header
 from asgi_login.tokens import check_scope_names
+from asgi_login.wrapper import Wrapper, find_inside
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +86,7 @@ def requires_scopes(*scopes: str, manager: str | None = None) -> Callable[[Calla
     )
 
 
-class Gate:
+class Gate(Wrapper):
     """Keeps requests out of an ASGI application or a mounted part of one.
 
     Args:
@@ -113,7 +115,7 @@ class Gate:
         manager: str | None = None,
         exempt: Iterable[str] = (),
     ) -> None:
-        self.app = app
+        super().__init__(app)
         self._scopes = check_scope_names("Gate(scopes=)", scopes)
         self._fresh = fresh
         self._manager = manager
@@ -128,7 +130,7 @@ class Gate:
             # Passing it on would open views that answer OPTIONS: browsers send no credential with it.
             await _answer_preflight(send)
             return
-        error = refusal(get_auth(scope), self._scopes, fresh=self._fresh, manager=self._manager)
+        error = refusal(self._auth_of(scope), self._scopes, fresh=self._fresh, manager=self._manager)
         if error is None:
             await self.app(scope, receive, send)
         elif scope["type"] == "websocket" and mark_refusal(error):
@@ -136,6 +138,21 @@ class Gate:
             await send({"type": "websocket.close"})
         else:
             await answer(error, scope, send)
+
+    def _auth_of(self, scope: Scope) -> AnyAuth:
+        try:
+            return get_auth(scope)
+        except RuntimeError:
+            if find_inside(self.app, AuthMiddleware):
+                raise RuntimeError(_OUTSIDE) from None
+            raise
+
+
+_OUTSIDE = (
+    "this Gate lies outside of AuthMiddleware, so that it comes before anybody knows who sends the request: add it "
+    "before install(app, manager), because what is added later lies outside; without an adapter, write "
+    "AuthMiddleware(Gate(app), manager)"
+)
 
 
 async def _answer_preflight(send: Send) -> None:

@@ -12,9 +12,10 @@ from asgi_login.exchange import HTTPRecord, WebSocketRecord, answer
 from asgi_login.identities import Identities
 from asgi_login.paths import path_prefixes, under
 from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send
+from asgi_login.wrapper import Wrapper
 
 
-class AuthMiddleware:
+class AuthMiddleware(Wrapper):
     """Wraps any ASGI application; afterwards `scope["state"]` has `user`, `scopes` and `auth`.
 
     Args:
@@ -54,7 +55,7 @@ class AuthMiddleware:
                 )
         configs = [_resolved(one.config, resolve_route) for one in managers]
         _check_distinct(configs)
-        self.app = app
+        super().__init__(app)
         self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else Identities(configs)
         self._skip = path_prefixes("skip", skip)
         self._deny_websocket = deny_websocket

@@ -1,5 +1,6 @@
 """The settings of a manager, frozen and validated. Other modules take these instead of the manager."""
 
+import logging
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -17,13 +18,14 @@ from asgi_login.errors import (
 )
 from asgi_login.loader import UserLoader
 from asgi_login.tokens import TokenCodec, check_scope_names
-from asgi_login.transports import CookieTransport, Transport, check_transports
+from asgi_login.transports import CookieTransport, Transport, check_transports, parse_origins
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
 _REALM = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")
 _LONGEST = timedelta(days=36_525)
 _URL = re.compile(r"[\x21-\x7e]+")
+_log = logging.getLogger("asgi_login")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,9 @@ class Config:
     redirect_to: str | None
     not_authenticated_exception: ExceptionOrClass | None
     out_of_scope_exception: ExceptionOrClass | None
+    public_url: str | None
+    # Names of routes that stand in these settings, and the paths that an adapter has found for them.
+    routes: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
         _check_type("name", self.name, str)
@@ -104,6 +109,7 @@ class Config:
         positive_timedelta("default_expiry", self.default_expiry)
         check_scope_names("scopes", self.scopes)
         check_login_url("redirect_to", self.redirect_to)
+        _check_public_url(self.public_url)
         check_transports(self.transports)
         check_exception("not_authenticated_exception", self.not_authenticated_exception)
         check_exception("out_of_scope_exception", self.out_of_scope_exception)
@@ -137,12 +143,14 @@ class Config:
     def complete(self, error: AuthError) -> AuthError:
         """Add what an error takes from the settings, its realm and where a browser logs in, and return it."""
         error.realm = self.realm
+        error.public_url = self.public_url
         if isinstance(error, LoginNotFresh):
             url = self.sessions.reauthenticate_at if self.sessions else None
         else:
             url = self.redirect_to if isinstance(error, (NotAuthenticated, InvalidToken)) else None
+        error.login_is_route = url is not None and is_route_name(url)
         # A route name that no adapter has resolved is not an address.
-        error.login_url = None if url is None or is_route_name(url) else url
+        error.login_url = self.routes.get(url) if url is not None and is_route_name(url) else url
         return error
 
 
@@ -171,6 +179,26 @@ def check_login_url(argument: str, url: str | None) -> None:
             f"{argument} is a path like '/login', an absolute http(s) URL, or with the Starlette and FastAPI adapters "
             f"the name of a route; not {url!r}"
         )
+
+
+def warn_of_relative_next(config: Config) -> None:
+    """Log which login pages may be on another site that cannot send the browser back."""
+    reauthenticate_at = None if config.sessions is None else config.sessions.reauthenticate_at
+    urls = {"redirect_to": config.redirect_to, "reauthenticate_at": reauthenticate_at}
+    for argument, url in urls.items():
+        if url is not None and "://" in url and config.public_url is None:
+            _log.warning(
+                "%s=%r: if this is another site, it cannot send the browser back, because `next` is a path; pass "
+                "public_url='https://...' with the origin of your own site, or write a path if it is a page of yours",
+                argument,
+                url,
+            )
+
+
+def _check_public_url(url: str | None) -> None:
+    _check_type("public_url", url, str, type(None))
+    if url is not None and not (parse_origins((url,), "public_url") and url.startswith(("http://", "https://"))):
+        raise ValueError(f"public_url is the origin of this site, like 'https://shop.example.com'; not {url!r}")
 
 
 def positive_timedelta(name: str, value: timedelta) -> timedelta:

@@ -34,6 +34,8 @@ class AuthError(Exception):
         description: A sentence for the developer of the client.
         realm: The realm of the challenge (RFC 9110 §11.5).
         login_url: Where a browser that navigates is sent instead, or None.
+        login_is_route: Whether `login_url` is the path of a route, which lies below the application's `root_path`.
+        public_url: The origin of this site, for a login page on another one, or None.
     """
 
     status: int = 401
@@ -41,6 +43,8 @@ class AuthError(Exception):
     description: str = "Authentication is required"
     realm: str = "api"
     login_url: str | None = None
+    login_is_route: bool = False
+    public_url: str | None = None
 
     def __init__(self, reason: str = "") -> None:
         super().__init__(reason)

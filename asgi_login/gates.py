@@ -4,8 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from asgi_login.asgi2 import single_callable
-from asgi_login.auth import get_auth, refusal, settings_of
+from asgi_login.auth import AnyAuth, get_auth, refusal, settings_of
 from asgi_login.config import Config
 from asgi_login.current import current_holder
 from asgi_login.errors import (
@@ -16,12 +15,13 @@ from asgi_login.errors import (
     NotAuthenticated,
     new_exception,
 )
-from asgi_login.exchange import answer
+from asgi_login.exchange import answer, mark_refusal
 from asgi_login.loader import is_async_callable
+from asgi_login.middleware import AuthMiddleware
 from asgi_login.options import leaves_options_to_framework
+from asgi_login.paths import path_prefixes, under
 from asgi_login.scope import (
     AnyApp,
-    ASGIApp,
     ASGIReceive,
     ASGIScope,
     ASGISend,
@@ -32,10 +32,9 @@ from asgi_login.scope import (
     Scope,
     Send,
     header,
-    path_prefixes,
-    under,
 )
 from asgi_login.tokens import check_scope_names
+from asgi_login.wrapper import Wrapper, find_inside
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -100,7 +99,7 @@ def requires_scopes(*scopes: str, manager: str | None = None) -> Callable[[Calla
     )
 
 
-class Gate:
+class Gate(Wrapper):
     """Keeps requests out of an ASGI application or a mounted part of one.
 
     Args:
@@ -108,8 +107,8 @@ class Gate:
         scopes: OAuth scopes that are all needed; none of them means that any user may pass.
         fresh: Whether a fresh login is needed.
         manager: The name of the manager whose users may pass; None for every manager's.
-        exempt: Paths that stay open with everything below them, by whole segments of `scope["path"]`:
-            "/static" opens /static/x, not /staticadmin.
+        exempt: Paths below the server's `root_path` that stay open with everything below them, by whole segments:
+            "/static" opens /static/x, not /staticadmin. The path of a mount is part of them.
 
     Raises:
         TypeError, ValueError: An argument is no sequence of scopes or paths.
@@ -129,7 +128,7 @@ class Gate:
         manager: str | None = None,
         exempt: Iterable[str] = (),
     ) -> None:
-        self.app: ASGIApp = single_callable(app)
+        super().__init__(app)
         self._scopes = check_scope_names("Gate(scopes=)", scopes)
         self._fresh = fresh
         self._manager = manager
@@ -142,18 +141,36 @@ class Gate:
     # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
         """Let one connection pass, or answer it."""
-        if scope["type"] not in {"http", "websocket"} or under(scope, self._exempt):
+        if scope["type"] not in {"http", "websocket"} or (self._exempt and under(scope, self._exempt)):
             await self.app(scope, receive, send)
             return
         if _is_preflight(scope):
             # Passing it on would open views that answer OPTIONS: browsers send no credential with it.
             await _answer_preflight(send)
             return
-        error = refusal(get_auth(scope), self._scopes, fresh=self._fresh, manager=self._manager)
+        error = refusal(self._auth_of(scope), self._scopes, fresh=self._fresh, manager=self._manager)
         if error is None:
             await self.app(scope, receive, send)
+        elif scope["type"] == "websocket" and mark_refusal(error):
+            # The middleware knows how the application wants to have a websocket refused (`websocket_denial`).
+            await send({"type": "websocket.close"})
         else:
             await answer(error, scope, send)
+
+    def _auth_of(self, scope: Scope) -> AnyAuth:
+        try:
+            return get_auth(scope)
+        except RuntimeError:
+            if find_inside(self.app, AuthMiddleware):
+                raise RuntimeError(_OUTSIDE) from None
+            raise
+
+
+_OUTSIDE = (
+    "this Gate lies outside of AuthMiddleware, so that it comes before anybody knows who sends the request: add it "
+    "before install(app, manager), because what is added later lies outside; without an adapter, write "
+    "AuthMiddleware(Gate(app), manager)"
+)
 
 
 async def _answer_preflight(send: Send) -> None:

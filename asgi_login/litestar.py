@@ -16,7 +16,8 @@ from asgi_login.exchange import http_answer, mark_refusal
 from asgi_login.gates import check_current
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.openapi import REFUSALS, security_schemes
-from asgi_login.scope import ASGIApp, Receive, Scope, Send, path_prefixes
+from asgi_login.paths import path_prefixes
+from asgi_login.scope import ASGIApp, Receive, Scope, Send
 from asgi_login.tokens import check_scope_names
 
 try:

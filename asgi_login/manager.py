@@ -6,8 +6,8 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
-from asgi_login.auth import auth_of_manager, refusal, token_of
-from asgi_login.config import Config, Sessions, positive_timedelta
+from asgi_login.auth import auth_of_manager, refusal, settings_of, token_of
+from asgi_login.config import Config, Sessions, positive_timedelta, warn_of_relative_next
 from asgi_login.errors import ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
@@ -35,6 +35,8 @@ class LoginManager(Generic[UserT]):
         issuer: The claim `iss` that is written and required. None writes none and accepts any.
         audience: The claim `aud` that is written and required. None writes none and refuses tokens that have one.
         leeway: By how much clocks may differ, at most 5 minutes.
+        public_url: The origin of this site, like "https://shop.example.com", for `next` if the login page is on another
+            site.
         insecure_any_audience: Accept any `aud`, for issuers that send none or a useless one.
         sessions: Settings of browser logins, or None for an API only.
         redirect_to: Where a browser without a login is redirected: a path, an absolute URL, or with the Starlette and
@@ -68,6 +70,7 @@ class LoginManager(Generic[UserT]):
         issuer: str | None = None,
         audience: str | None = None,
         leeway: timedelta = timedelta(0),
+        public_url: str | None = None,
         insecure_any_audience: bool = False,
         sessions: Sessions | None = Sessions(),  # noqa: B008 - frozen
         redirect_to: str | None = None,
@@ -104,7 +107,9 @@ class LoginManager(Generic[UserT]):
             redirect_to=redirect_to,
             not_authenticated_exception=not_authenticated_exception,
             out_of_scope_exception=out_of_scope_exception,
+            public_url=public_url,
         )
+        warn_of_relative_next(self._config)
 
     @property
     def config(self) -> Config:
@@ -294,7 +299,7 @@ class LoginManager(Generic[UserT]):
         auth = auth_of_manager(record.auth, self.name)
         cookies = confirm(self._config, scope, token_of(auth), auth.user)
         if cookies is None:
-            nothing = self._config.complete(NotAuthenticated("no session to confirm"))
+            nothing = settings_of(auth).complete(NotAuthenticated("no session to confirm"))
             record.refuse((refusal(auth) if auth.manager else None) or nothing)
         record.cookies = {**record.cookies, **cookies}
 

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, overload
 
-from asgi_login.asgi2 import single_callable
 from asgi_login.auth import all_settings_of, cross_origin_error, write_to_state
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
@@ -12,6 +11,7 @@ from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, RequestRecord, WebSocketRecord, answer
 from asgi_login.manager_clashes import check_managers, check_newcomer
 from asgi_login.multi_authenticator import MultiAuthenticator
+from asgi_login.paths import path_prefixes, under
 from asgi_login.scope import (
     NO_COOKIES,
     AnyApp,
@@ -25,18 +25,18 @@ from asgi_login.scope import (
     Receive,
     Scope,
     Send,
-    path_prefixes,
-    under,
 )
+from asgi_login.wrapper import Wrapper
 
 
-class AuthMiddleware:
+class AuthMiddleware(Wrapper):
     """Wraps any ASGI application; afterwards `scope["state"]` has `user`, `scopes` and `auth`.
 
     Args:
         app: The application; one of ASGI 2 if its signature says so: see `asgi_login.asgi2`.
         manager: One LoginManager, or several: the headers of all are read first, then their cookies.
-        skip: Paths, and everything below them, at which nobody is looked at: the request is anonymous there.
+        skip: Paths below the server's `root_path`, and everything below them, at which nobody is looked at: the request
+            is anonymous there.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
         deny_websocket: An ASGI application that refuses a websocket in a framework's way; the adapters pass it.
 
@@ -70,7 +70,7 @@ class AuthMiddleware:
         configs = [_resolved(one.config, resolve_route) for one in managers]
         check_managers(configs)
         self._known = list(configs)
-        self.app: ASGIApp = single_callable(app)
+        super().__init__(app)
         self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else MultiAuthenticator(configs)
         self._skip = path_prefixes("skip", skip)
         self._deny_websocket = deny_websocket
@@ -135,23 +135,23 @@ class AuthMiddleware:
 
 
 def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:
-    """Return the settings with paths in place of the names of routes."""
-
-    def resolved(argument: str, url: str | None) -> str | None:
-        if url is None or not is_route_name(url):
-            return url
+    """Return the settings with the paths of the routes whose names stand in them."""
+    urls = {"redirect_to": config.redirect_to}
+    if config.sessions is not None:
+        urls["reauthenticate_at"] = config.sessions.reauthenticate_at
+    names = {argument: url for argument, url in urls.items() if url is not None and is_route_name(url)}
+    if not names:
+        return config
+    routes: dict[str, str] = {}
+    for argument, name in names.items():
         if resolve_route is None:
             raise ValueError(
-                f"{argument}={url!r} is the name of a route, which only the Starlette and FastAPI adapters can "
+                f"{argument}={name!r} is the name of a route, which only the Starlette and FastAPI adapters can "
                 "resolve: write the path of the page, or use their install()"
             )
         try:
-            return resolve_route(url)
+            routes[name] = resolve_route(name)
         except Exception as problem:
-            problem.add_note(f"{argument}={url!r} is taken for the name of a route, because it has no slash")
+            problem.add_note(f"{argument}={name!r} is taken for the name of a route, because it has no slash")
             raise
-
-    sessions = config.sessions
-    if sessions is not None:
-        sessions = replace(sessions, reauthenticate_at=resolved("reauthenticate_at", sessions.reauthenticate_at))
-    return replace(config, redirect_to=resolved("redirect_to", config.redirect_to), sessions=sessions)
+    return replace(config, routes=routes)

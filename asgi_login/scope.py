@@ -109,6 +109,17 @@ def header(scope: Scope, name: bytes) -> bytes | None:
     return None
 
 
+def first_values(scope: Scope, names: frozenset[bytes]) -> dict[bytes, bytes]:
+    """Return the first value of each header of `names` that is there, read in one pass; none of too many lines."""
+    found: dict[bytes, bytes] = {}
+    headers = headers_of(scope)
+    for key, value in headers if len(headers) <= MAX_HEADER_LINES else ():
+        name = key.lower()
+        if name in names:
+            found.setdefault(name, value)
+    return found
+
+
 def single_headers(scope: Scope, names: Mapping[int, bytes]) -> dict[bytes, bytes] | None:
     """Return the values of headers that are sent at most once, by their names; None if one of them is sent twice.
 
@@ -171,29 +182,3 @@ def cookie(lines: Sequence[bytes], name: bytes) -> bytes | None:
                     return None
                 found = value
     return found
-
-
-def under(scope: Scope, prefixes: tuple[str, ...]) -> bool:
-    """Tell whether the path of a request is one of `prefixes` or lies below one, by whole segments.
-
-    A path with `.` or `..` in it lies below nothing: what it stands for is decided by whoever resolves it. Nor does
-    one that holds the root path elsewhere than in front: Litestar routes by what follows it, wherever it is.
-    """
-    path: str = scope["path"]
-    for prefix in prefixes:
-        if path == prefix or (path.startswith(prefix) and path[len(prefix)] == "/" and prefix != "/"):
-            segments = path.split("/")
-            root: str = scope.get("root_path") or ""
-            return "." not in segments and ".." not in segments and (not root or root not in path.removeprefix(root))
-    return False
-
-
-def path_prefixes(argument: str, paths: Iterable[str]) -> tuple[str, ...]:
-    """Validate the paths of `skip` or `exempt` and return them without a trailing slash."""
-    if isinstance(paths, str):
-        raise TypeError(f'{argument} takes a sequence of paths: write {argument}=("{paths}",)')
-    prefixes = tuple(paths)
-    for path in prefixes:
-        if not isinstance(path, str) or not path.startswith("/"):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise ValueError(f"{argument}: {path!r} is no path; a path starts with a slash, like '/static'")
-    return tuple(path.rstrip("/") or "/" for path in prefixes)

@@ -10,7 +10,8 @@ from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.scope import ASGIApp, Receive, Scope, Send, path_prefixes
+from asgi_login.paths import path_prefixes
+from asgi_login.scope import ASGIApp, Receive, Scope, Send
 
 try:
     from starlette.applications import Starlette

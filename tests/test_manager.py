@@ -70,6 +70,7 @@ class TestDefaults:
             "issuer": None,
             "audience": None,
             "leeway": timedelta(0),
+            "public_url": None,
             "insecure_any_audience": False,
             "sessions": Sessions(),
             "redirect_to": None,

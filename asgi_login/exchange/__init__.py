@@ -2,12 +2,14 @@
 
 Read `record` first: what gates, middleware and managers know of the request. `http_record` and `websocket_record` watch
 the response, the latter from its `handshake` on. `response_headers` and `responses` say what is sent, and `fallback`
-when we answer in place of the application.
+when we answer in place of the application. `next_url` says where a browser goes on after the login, and `pages`
+recognises the requests that a page makes for itself.
 """
 
 from asgi_login.exchange.http_record import HTTPRecord
+from asgi_login.exchange.next_url import safe_next
 from asgi_login.exchange.record import RequestRecord, changeable_record, mark_refusal
-from asgi_login.exchange.responses import answer, http_answer, safe_next
+from asgi_login.exchange.responses import answer, http_answer
 from asgi_login.exchange.websocket_record import WebSocketRecord
 
 __all__ = [

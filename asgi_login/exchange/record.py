@@ -19,9 +19,10 @@ class RequestRecord(Holder[AnyAuth]):
         cookies: Those of a login or logout in this request.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
         has_started: Whether the response is on its way, so that it can carry no more cookies.
+        root_path: What the application that AuthMiddleware wraps is served below; its mounts add to that of the scope.
     """
 
-    __slots__ = ("_outside", "_scope", "_send", "cookies", "has_started", "refusal", "renewed")
+    __slots__ = ("_outside", "_scope", "_send", "cookies", "has_started", "refusal", "renewed", "root_path")
 
     def __init__(self, auth: AnyAuth, renewed: Cookies, scope: Scope, send: Send) -> None:
         # Not by super(): this runs for every request.
@@ -31,6 +32,7 @@ class RequestRecord(Holder[AnyAuth]):
         self.cookies: Cookies = NO_COOKIES
         self.refusal: AuthError | None = None
         self.has_started: bool = False
+        self.root_path: str = scope.get("root_path") or ""
         self._scope = scope
         self._send = send
         # What was being handled when the request came in, say by a test that sends one out of an `except` block.

@@ -3,9 +3,13 @@
 import json
 import re
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import SplitResult, quote, urlsplit
 
 from asgi_login.errors import AuthError, CrossOriginRequest
+from asgi_login.exchange.next_url import MAX_NEXT, safe_next
+from asgi_login.exchange.pages import is_htmx, page_behind
+from asgi_login.exchange.record import RequestRecord
+from asgi_login.paths import address, encoded
 from asgi_login.scope import Headers, Message, Scope, Send, header_values
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
@@ -13,26 +17,7 @@ _POLICY_VIOLATION: Final = 1008
 _CLOSE_UNAUTHORIZED: Final = 4401
 _CLOSE_FORBIDDEN: Final = 4403
 
-MAX_NEXT: Final = 2_048
 MAX_ACCEPT: Final = 4_096
-# One slash, then neither a slash nor a backslash (browsers read both as the start of a host), and nowhere a
-# control character: browsers drop tabs and newlines before they look for the host.
-_SAFE_NEXT = re.compile(rf"/(?![/\\])[^\x00-\x1f\x7f-\x9f\\\ud800-\udfff]{{0,{MAX_NEXT - 1}}}")
-
-
-def safe_next(value: object, default: str = "/") -> str:
-    r"""Return `value` if a login view may redirect to it without leaving this site, else `default`.
-
-    Args:
-        value: What came as `next`, of any type: a path of at most 2,048 characters, perhaps with query and
-            fragment. Percent-encoding is not decoded, as browsers do not decode it either to find the host.
-        default: Where to go instead; it is not checked.
-
-    Example:
-        >>> safe_next("/orders?page=2"), safe_next("//evil.example"), safe_next("/\\evil.example", "/home")
-        ('/orders?page=2', '/', '/home')
-    """
-    return value if isinstance(value, str) and _SAFE_NEXT.fullmatch(value) else default
 
 
 async def answer(error: AuthError, scope: Scope, send: Send) -> None:
@@ -58,8 +43,11 @@ def close_accepted(error: AuthError) -> Message:
 def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
     """Return the status and headers, and the body, that answer an HTTP request; HEAD gets the headers only."""
     location = _login_redirect(error, scope)
-    if location is None:
+    if location is None or is_htmx(scope):
         start, body = _error_answer(error)
+        if location is not None:
+            # htmx follows it from any answer but a 3xx, whose target it would put into the page.
+            start["headers"].append((b"hx-redirect", location))
         return start, b"" if scope["method"] == "HEAD" else body
     headers = [(b"location", location), (b"content-length", b"0"), (b"cache-control", b"no-store")]
     return {"status": 303, "headers": headers}, b""
@@ -80,17 +68,42 @@ def _error_answer(error: AuthError) -> tuple[Message, bytes]:
 
 
 def _login_redirect(error: AuthError, scope: Scope) -> bytes | None:
-    """Return where a browser that navigates goes to log in, or None for everybody else."""
-    if error.login_url is None or scope["method"] not in {"GET", "HEAD"} or not _accepts_html(scope):
+    """Return where a browser goes to log in that navigates, or whose page has asked, or None for everybody else."""
+    if error.login_url is None:
         return None
-    page = urlsplit(error.login_url)
+    page = urlsplit(_login_page(error.login_url, scope) if error.login_is_route else error.login_url)
     here = _path_and_query(scope)
-    if not page.netloc and page.path == here.partition("?")[0]:
-        # The login page itself is behind a gate: sending the browser there again would never end.
+    back = page_behind(scope, here, error.public_url)
+    if back is None:
+        if scope["method"] not in {"GET", "HEAD"} or not _accepts_html(scope):
+            return None
+        back = here
+    is_elsewhere = bool(page.netloc) and _origin(page) != error.public_url
+    if not is_elsewhere and page.path in {here.partition("?")[0], back.partition("?")[0]}:
+        # The login page itself is behind a gate, or a part of it: sending the browser there again would never end.
         return None
-    target = here if safe_next(here, "") else "/"
+    target = safe_next(back)
+    if is_elsewhere and error.public_url is not None:
+        target = error.public_url + target
     query = f"{page.query}&" if page.query else ""
     return page._replace(query=f"{query}next={quote(target, safe='')}").geturl().encode()
+
+
+def _login_page(path: str, scope: Scope) -> str:
+    """Return the address of a route of the application: it lies below what the application is served below.
+
+    Not below the `root_path` of the scope: a mount inside of the application has added its own to that.
+    """
+    record: RequestRecord | None = scope.get("asgi_login")
+    root = (record.root_path if record else "").rstrip("/")
+    # A root path that the client could choose must not lead to another host.
+    return safe_next(encoded(root + path), encoded(path))
+
+
+def _origin(page: SplitResult) -> str:
+    """Return the origin of an absolute URL as browsers write it (RFC 6454 §6.2)."""
+    port = ":443" if page.scheme == "https" else ":80"
+    return f"{page.scheme}://{page.netloc.lower().removesuffix(port)}"
 
 
 def _accepts_html(scope: Scope) -> bool:
@@ -108,16 +121,12 @@ def _accepts_html(scope: Scope) -> bool:
 
 
 def _path_and_query(scope: Scope) -> str:
-    """Return the address within this site as the browser sees it; Host and forwarded headers are not read."""
-    path, root = scope["path"], scope.get("root_path", "")
-    if root and not (path == root or path.startswith(f"{root}/")):
-        # Servers differ in whether `path` holds the root path.
-        path = root + path
+    """Return the address within this site as the browser sees it."""
     query: bytes = scope.get("query_string", b"")
-    if len(path) + len(query) > MAX_NEXT:
+    if len(scope["path"]) + len(query) > MAX_NEXT:
         # Too long to be carried along, and to be looked at closely.
         return "/"
-    path = quote(path, safe="/:@!$&'()*+,;=~-._", errors="replace")
+    path = address(scope)
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 
 

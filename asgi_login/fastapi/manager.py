@@ -39,6 +39,7 @@ class CoreSettings(TypedDict, total=False):
     issuer: str | None
     audience: str | None
     leeway: timedelta
+    public_url: str | None
     insecure_any_audience: bool
     sessions: Sessions | None
     redirect_to: str | None

@@ -8,7 +8,7 @@ transports of one manager fit together.
 from asgi_login.transports.bearer import BearerTransport
 from asgi_login.transports.checks import check_transports
 from asgi_login.transports.cookie import CookieTooLongError, CookieTransport
-from asgi_login.transports.csrf import check_origin
+from asgi_login.transports.csrf import check_origin, parse_origins
 from asgi_login.transports.header import HeaderTransport
 from asgi_login.transports.protocol import Transport
 from asgi_login.transports.set_cookie import put_cookie
@@ -21,5 +21,6 @@ __all__ = [
     "Transport",
     "check_origin",
     "check_transports",
+    "parse_origins",
     "put_cookie",
 ]

@@ -64,30 +64,30 @@ _NEVER_SENT = {
 }
 
 
-def parse_origins(origins: Iterable[str]) -> frozenset[bytes]:
-    """Validate the `trusted_origins` of a transport: each exactly what a browser or web view sends as Origin.
+def parse_origins(origins: Iterable[str], argument: str = "trusted_origins") -> frozenset[bytes]:
+    """Validate origins, such as `trusted_origins`: each exactly what a browser or web view sends as Origin.
 
     Raises:
         TypeError: `origins` is one string.
         ValueError: An entry that no browser would ever send.
     """
     if isinstance(origins, str):
-        raise TypeError(f"trusted_origins takes a sequence of origins: write trusted_origins=({origins!r},)")
+        raise TypeError(f"{argument} takes a sequence of origins: write {argument}=({origins!r},)")
     parsed: set[bytes] = set()
     for origin in origins:
         if not isinstance(origin, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"trusted_origins holds strings like 'https://example.com', not {type(origin).__name__}")
+            raise TypeError(f"{argument} holds strings like 'https://example.com', not {type(origin).__name__}")
         never_sent = _NEVER_SENT.get(origin.partition(":")[0].lower())
         if never_sent is not None:
-            raise ValueError(f"trusted_origins: {origin!r} {never_sent}")
+            raise ValueError(f"{argument}: {origin!r} {never_sent}")
         match = re.fullmatch(_ORIGIN, origin)
         if match is None:
             raise ValueError(
-                f"trusted_origins: {origin!r} is no origin; write it as browsers do, like 'https://example.com', "
+                f"{argument}: {origin!r} is no origin; write it as browsers do, like 'https://example.com', "
                 "'http://localhost:3000' or 'capacitor://localhost': in lower case, without path, query, user or "
                 "trailing slash"
             )
         if match[2] and match[2] == _DEFAULT_PORT.get(match[1]):
-            raise ValueError(f"trusted_origins: browsers leave the default port out of {origin!r}; so must you")
+            raise ValueError(f"{argument}: browsers leave the default port out of {origin!r}; so must you")
         parsed.add(origin.encode())
     return frozenset(parsed)

@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from asgi_login.errors import InvalidRequest
-from asgi_login.scope import OWS, Scope, header_values
+from asgi_login.scope import OWS, GivenScope, header_values
 from asgi_login.transports.protocol import SetOnce, check_name
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
@@ -52,7 +52,7 @@ class HeaderTransport(SetOnce):
         self.vary: bytes = header.encode()
         self._wire_name = header.lower().encode()
 
-    def extract(self, scope: Scope, /) -> bytes | None:
+    def extract(self, scope: GivenScope, /) -> bytes | None:
         """Return the token, or None where the header is absent or empty.
 
         Raises:

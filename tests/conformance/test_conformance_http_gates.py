@@ -256,8 +256,34 @@ class TestRedirects:
             assert_refused(connection, INVALID_TOKEN)
 
     @pytest.mark.parametrize("path", ["/login", "/admin/page"])
-    async def test_an_unsafe_request_gets_the_401(self, app, path):
-        assert_refused(await http(app, path, method="POST", headers=[HTML]), UNAUTHORIZED)
+    async def test_an_unsafe_request_of_a_program_gets_the_401(self, app, path):
+        for accept in ("application/json", "*/*", "application/json, text/html"):
+            connection = await http(app, path, method="POST", headers=[("accept", accept)])
+            assert_refused(connection, UNAUTHORIZED)
+
+    @pytest.mark.parametrize("path", ["/login", "/admin/page"])
+    async def test_a_form_that_is_posted_after_expiry_is_sent_to_log_in_and_back_to_its_page(self, app, mounting, path):
+        headers = [HTML, ("sec-fetch-site", "same-origin"), ("referer", "https://site.example/cart?item=7")]
+        for credential in ([], [cookie("not-a-token")]):
+            connection = await http(app, path, method="POST", headers=[*headers, *credential])
+            assert connection.header("location") == ["/login-page?next=%2Fcart%3Fitem%3D7"]
+            assert (connection.status, connection.body) == (303, b"")
+        assert mounting.site.visits == []
+
+    @pytest.mark.parametrize(("path", "method"), [("/read", "GET"), ("/admin/page", "GET"), ("/admin/page", "POST")])
+    async def test_htmx_is_told_to_leave_for_the_login_page(self, app, mounting, path, method):
+        headers = [("hx-request", "true"), ("hx-current-url", "https://site.example/cart?item=7"), ("accept", "*/*")]
+        connection = await http(app, path, method=method, headers=headers)
+        assert connection.header("hx-redirect") == ["/login-page?next=%2Fcart%3Fitem%3D7"]
+        assert (connection.status, connection.json["error"]) == (401, "unauthorized")
+        assert connection.header("location") == []
+        assert mounting.site.visits == []
+
+    @pytest.mark.parametrize("path", ["/read", "/admin/page"])
+    async def test_a_frame_of_turbo_is_sent_to_log_in_and_back_to_its_page(self, app, path):
+        headers = [HTML, ("turbo-frame", "cart"), ("sec-fetch-site", "same-origin"), ("referer", "https://x/cart")]
+        connection = await http(app, path, headers=headers)
+        assert (connection.status, connection.header("location")) == (303, ["/login-page?next=%2Fcart"])
 
     @pytest.mark.parametrize(("path", "scope"), [("/read", "read"), ("/admin/page", "admin")])
     async def test_a_missing_scope_is_no_reason_to_log_in(self, app, logins, path, scope):

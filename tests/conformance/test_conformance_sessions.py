@@ -211,9 +211,11 @@ class TestWebsocketDenial:
             await socket.close()
 
         app = mounting.app(logins, websocket_denial=deny)
-        for extensions in ({}, DENIAL):
-            connection = await websocket(app, "/ws/login", extensions=extensions)
-            assert (connection.texts, connection.close_code) == (["not authenticated"], 1000)
+        # By a decorator, and by the Gate of a mount.
+        for path in ("/ws/login", "/admin/ws"):
+            for extensions in ({}, DENIAL):
+                connection = await websocket(app, path, extensions=extensions)
+                assert (connection.texts, connection.close_code) == (["not authenticated"], 1000), path
         connection = await websocket(app, "/ws/login", "hello", headers=[bearer(logins.token())])
         assert [text for text in connection.texts if "not authenticated" in text] == []
         assert len(connection.texts) == 1

@@ -1,0 +1,80 @@
+"""Paths of the application: which of its settings a request falls under, whatever prefix it is served below."""
+
+from collections.abc import Iterable
+from urllib.parse import quote
+
+from asgi_login.scope import Scope
+
+# RFC 3986 §3.3: what a path may hold as it is.
+_PATH_SAFE = "/:@!$&'()*+,;=~-._"
+
+
+def under(scope: Scope, prefixes: tuple[str, ...]) -> bool:
+    """Tell whether the path of a request is one of `prefixes` or lies below one, by whole segments.
+
+    The server's root path is taken off first, once. A path with `.` or `..` in it lies below nothing: what it stands
+    for is decided by whoever resolves it.
+    """
+    root = server_root(scope)
+    path = _below(scope["path"], root)
+    for prefix in prefixes:
+        if path == prefix or (path.startswith(prefix) and path[len(prefix)] == "/" and prefix != "/"):
+            segments = scope["path"].split("/")
+            return "." not in segments and ".." not in segments and not _covers_root(scope, root + prefix)
+    return False
+
+
+def server_root(scope: Scope) -> str:
+    """Return the prefix that the server serves the application below, or "" where there is none.
+
+    Starlette's mounts add theirs to `root_path`, and keep the server's as `app_root_path`.
+    """
+    root: str | None = scope.get("app_root_path")
+    return (scope.get("root_path") or "") if root is None else root
+
+
+def address(scope: Scope) -> str:
+    """Return the path that the browser asked for, percent-encoded; Host and forwarded headers are not read."""
+    path, root = scope["path"], (scope.get("root_path") or "").rstrip("/")
+    if root and not f"{path}/".startswith(f"{root}/"):
+        # Servers differ in whether `path` holds theirs. Starlette's mounts leave it alone, and Litestar cuts all off.
+        server = server_root(scope).rstrip("/")
+        mount = root.removeprefix(server)
+        path = (server if mount and f"{path}/".startswith(f"{mount}/") else root) + path
+    return encoded(path)
+
+
+def encoded(path: str) -> str:
+    """Return a path as it stands in an address."""
+    return quote(path, safe=_PATH_SAFE, errors="replace")
+
+
+def path_prefixes(argument: str, paths: Iterable[str]) -> tuple[str, ...]:
+    """Validate the paths of a setting and return them without a trailing slash."""
+    if isinstance(paths, str):
+        raise TypeError(f'{argument} takes a sequence of paths: write {argument}=("{paths}",)')
+    prefixes = tuple(paths)
+    for path in prefixes:
+        if not isinstance(path, str) or not path.startswith("/"):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise ValueError(f"{argument}: {path!r} is no path; a path starts with a slash, like '/static'")
+    return tuple(path.rstrip("/") or "/" for path in prefixes)
+
+
+def _below(path: str, root: str) -> str:
+    """Return a path without the root path, as the application's own router sees it; "" where routers disagree."""
+    if not root:
+        return path
+    if path.startswith(root):
+        rest = path[len(root) :]
+        if not rest or rest[0] == "/":
+            return rest
+    # Elsewhere than in front Starlette leaves it in. Quart and Django cut it off in the middle of a segment, and
+    # Litestar routes by what follows it, wherever it is. A client that can choose it (daphne takes it from a header)
+    # must not reach one page by the name of another.
+    return path if root == "/" or root not in path else ""
+
+
+def _covers_root(scope: Scope, prefix: str) -> bool:
+    """Tell whether a prefix is that of a mount, or of one around it: routers go by what comes after it."""
+    root: str = scope.get("root_path") or ""
+    return f"{root}/".startswith(f"{prefix}/")

@@ -20,6 +20,7 @@ class BearerTransport(SetOnce):
     """
 
     ambient: bool = False
+    vary: bytes | None = None
 
     def __init__(self, name: str = "bearer") -> None:
         self.name: str = check_name(name)

@@ -65,6 +65,7 @@ class CookieTransport(SetOnce):
     """
 
     ambient: bool = True
+    vary: bytes | None = b"Cookie"
 
     def __init__(
         self,

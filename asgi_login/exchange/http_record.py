@@ -24,8 +24,13 @@ class HTTPRecord(RequestRecord):
             # Below 500 the application's own handler has spoken.
             if refusal is not None and message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
                 return self._answer(refusal)
+            self._has_trailers = message.get("trailers", False)
             return self._send(start_of_response(message, self))
-        if kind == "http.response.body" and not message.get("more_body", False):
+        if kind == "http.response.body":
+            is_last = not (message.get("more_body", False) or self._has_trailers)
+        else:
+            is_last = _ends_response(message, has_trailers=self._has_trailers)
+        if is_last:
             # What runs after this is a background task: no gate can keep anybody out any more.
             self.close()
         return self._send(message)
@@ -53,6 +58,21 @@ class HTTPRecord(RequestRecord):
             await send(start_of_response(message, self) if message["type"] == "http.response.start" else message)
 
         await answer(error, self._scope, send_dressed)
+
+
+def _ends_response(message: Message, *, has_trailers: bool) -> bool:
+    """Tell whether a message of one of ASGI's extensions is the last of a response, as most bodies are.
+
+    Args:
+        message: Not a body.
+        has_trailers: Whether the start of the response has promised trailers.
+    """
+    kind = message["type"]
+    if kind == "http.response.trailers":
+        return not message.get("more_trailers", False)
+    if kind == "http.response.zerocopysend":
+        return not (message.get("more_body", False) or has_trailers)
+    return kind == "http.response.pathsend" and not has_trailers
 
 
 def _comes_from_refusal(problem: BaseException | None) -> bool:

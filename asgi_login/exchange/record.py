@@ -21,7 +21,7 @@ class RequestRecord(Holder[AnyAuth]):
         has_started: Whether the response is on its way, so that it can carry no more cookies.
     """
 
-    __slots__ = ("_outside", "_scope", "_send", "cookies", "has_started", "refusal", "renewed")
+    __slots__ = ("_has_trailers", "_outside", "_scope", "_send", "cookies", "has_started", "refusal", "renewed")
 
     def __init__(self, auth: AnyAuth, renewed: Cookies, scope: Scope, send: Send) -> None:
         super().__init__(auth)
@@ -29,6 +29,7 @@ class RequestRecord(Holder[AnyAuth]):
         self.cookies: Cookies = NO_COOKIES
         self.refusal: AuthError | None = None
         self.has_started: bool = False
+        self._has_trailers = False
         self._scope = scope
         self._send = send
         # What was being handled when the request came in, say by a test that sends one out of an `except` block.

@@ -89,6 +89,8 @@ class AuthMiddleware:
                 await answer(cross_origin, scope, record.send)
             else:
                 await self.app(scope, receive, record.send)
+                if record.refusal is not None:
+                    await record.handle_silence()
         except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
             await record.handle_exception(problem)
         finally:

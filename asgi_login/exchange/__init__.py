@@ -5,6 +5,7 @@ the response, the latter from its `handshake` on. `response_headers` and `respon
 when we answer in place of the application.
 """
 
+from asgi_login.exchange.fallback import note_failure
 from asgi_login.exchange.http_record import HTTPRecord
 from asgi_login.exchange.record import changeable_record, mark_refusal
 from asgi_login.exchange.responses import answer, http_answer, safe_next
@@ -17,5 +18,6 @@ __all__ = [
     "changeable_record",
     "http_answer",
     "mark_refusal",
+    "note_failure",
     "safe_next",
 ]

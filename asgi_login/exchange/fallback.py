@@ -9,7 +9,9 @@ import re
 import sys
 from typing import Final, cast
 
+from asgi_login.current import CURRENT
 from asgi_login.errors import AuthError
+from asgi_login.exchange.record import RequestRecord
 from asgi_login.scope import Scope, request_line
 
 _RESPONSE_STARTED: Final = re.compile("response (already )?started")
@@ -47,6 +49,16 @@ def refusal_in(problem: BaseException) -> AuthError | None:
     if cause is not None and _RESPONSE_STARTED.search(str(problem)):
         problem = cause
     return auth_error_in(problem)
+
+
+def note_failure(problem: Exception) -> None:
+    """Drop the mark of a refusal if the application fails with something else: it had caught the refusal.
+
+    For adapters of frameworks that tell of a failure, and answer when they no longer handle it.
+    """
+    record = CURRENT.get(None)
+    if isinstance(record, RequestRecord) and auth_error_in(problem) is None:
+        record.take_refusal()
 
 
 def log_refusal(scope: Scope, error: AuthError, what: str) -> None:

@@ -273,8 +273,15 @@ def cross_origin_error(auth: AnyAuth) -> CrossOriginRequest | None:
     return auth._error if auth._error is not None and isinstance(auth._error, CrossOriginRequest) else None
 
 
-def came_in_a_cookie(auth: AnyAuth) -> bool:
-    """Tell whether the request has a credential in a cookie, accepted or not: the response varies with it."""
-    if auth._transport is not None and auth._transport.ambient:
-        return True
-    return auth._others is not None and any(came_in_a_cookie(other) for other in auth._others.values())
+def varies_with(auth: AnyAuth) -> tuple[bytes, ...]:
+    """Return the names of the headers in which credentials came, accepted or not: the response varies with them.
+
+    Authorization is not among them: no shared cache keeps a response to it (RFC 9111 §3.5).
+    """
+    names: tuple[bytes, ...] = ()
+    if auth._transport is not None:
+        name: bytes | None = getattr(auth._transport, "vary", b"Cookie" if auth._transport.ambient else None)
+        names = () if name is None else (name,)
+    if auth._others is not None:
+        names += tuple(name for other in auth._others.values() for name in varies_with(other) if name not in names)
+    return names

@@ -8,7 +8,8 @@ AuthError
 ├── InsufficientScope   403  insufficient_scope                  RFC 6750 §3.1
 └── CrossOriginRequest  403  cross_origin_request                (no challenge: the credential was fine)
 
-What an error says to the client is fixed text. Why a token was refused goes to the log, as `reason`.
+What an error says is fixed text: `str(error)` is its description, because a GraphQL layer or a handler of the
+application's sends that to the client. Why a token was refused is in `reason` alone, for the log.
 
 An application may have exceptions of its own raised in place of these; they are checked at construction and made anew
 for each request.
@@ -16,7 +17,9 @@ for each request.
 
 import re
 from collections.abc import Iterable
-from typing import Self, TypeAlias
+from typing import Self, TypeAlias, TypeVar
+
+ErrorT = TypeVar("ErrorT", bound="AuthError")
 
 # It goes into a header: nothing of the sender's may end the line or the quotes.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
@@ -29,15 +32,17 @@ class AuthError(Exception):
         reason: Why, for the log; never sent to the client, and never a token or a claim.
 
     Attributes:
+        reason: Why, for the log.
         status: The HTTP status code.
         error: The code in the body, and in the challenge where an RFC defines it.
-        description: A sentence for the developer of the client.
+        description: A sentence for the developer of the client; `str(error)` is the same.
         realm: The realm of the challenge (RFC 9110 §11.5).
         login_url: Where a browser that navigates is sent instead, or None.
         login_is_route: Whether `login_url` is the path of a route, which lies below the application's `root_path`.
         public_url: The origin of this site, for a login page on another one, or None.
     """
 
+    reason: str = ""
     status: int = 401
     error: str = "unauthorized"
     description: str = "Authentication is required"
@@ -47,8 +52,15 @@ class AuthError(Exception):
     public_url: str | None = None
 
     def __init__(self, reason: str = "") -> None:
-        super().__init__(reason)
+        # No `args`: repr, error trackers and GraphQL layers show those.
+        super().__init__()
         self.reason = reason
+
+    def __str__(self) -> str:
+        return self.description
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return _unfilled, (type(self),), self.__dict__
 
     @property
     def challenge(self) -> str | None:
@@ -59,12 +71,17 @@ class AuthError(Exception):
         """Return an equal error to raise.
 
         An exception that has been raised holds its traceback, and with it the request; the error that is kept in
-        `scope["state"]` must never be that one.
+        `scope["state"]` must never be that one. Notes are left behind: frameworks show them to clients.
         """
-        copy = type(self).__new__(type(self))
-        copy.args = self.args
+        copy = _unfilled(type(self))
         copy.__dict__.update(self.__dict__)
+        copy.__dict__.pop("__notes__", None)
         return copy
+
+
+def _unfilled(cls: type[ErrorT]) -> ErrorT:
+    """Make an error without calling `__init__`, which in a class of the application's may need arguments."""
+    return cls.__new__(cls)
 
 
 class InvalidRequest(AuthError):

@@ -103,8 +103,7 @@ class AuthMiddleware(Wrapper):
         write_to_state(auth, self._state_of(scope))
         outer: RequestRecord | None = scope.get("asgi_login")
         if outer is not None:
-            for config in all_settings_of(outer.auth):
-                check_newcomer(self._known, config)
+            self._meet(outer)
         scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
@@ -115,6 +114,8 @@ class AuthMiddleware(Wrapper):
                 await answer(cross_origin, scope, record.send)
             else:
                 await self.app(scope, receive, record.send)
+                if record.refusal is not None:
+                    await record.handle_silence()
         except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
             await record.handle_exception(problem)
         finally:
@@ -122,6 +123,11 @@ class AuthMiddleware(Wrapper):
             CURRENT.reset(token)
             # The record leads back to the scope: each request would become a cycle for the garbage collector.
             scope["asgi_login"] = outer
+
+    def _meet(self, outer: RequestRecord) -> None:
+        """Check that no manager of a middleware around this one accepts the same tokens."""
+        for config in all_settings_of(outer.auth):
+            check_newcomer(self._known, config)
 
     def _state_of(self, scope: Scope) -> MutableMapping[str, object]:
         """Return the request's own state, to be written in place: middleware outside reads it there afterwards."""

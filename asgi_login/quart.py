@@ -9,11 +9,12 @@ from typing import Any
 from asgi_login.auth import current_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
-from asgi_login.exchange import http_answer, mark_refusal
+from asgi_login.exchange import http_answer, mark_refusal, note_failure
 from asgi_login.middleware import AuthMiddleware
 
 try:
     from quart import Quart, Response, current_app, has_websocket_context, request, websocket
+    from quart.signals import got_request_exception, got_websocket_exception
     from werkzeug.local import LocalProxy
 except ImportError as _missing:
     raise ImportError("asgi_login.quart needs Quart 0.20 or later: pip install quart") from _missing
@@ -53,6 +54,8 @@ def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Itera
     wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip)
     app.asgi_app = wrapped  # type: ignore[method-assign]
     app.register_error_handler(AuthError, _answer_auth_error)
+    got_request_exception.connect(_note_failure, app)
+    got_websocket_exception.connect(_note_failure, app)
     # First, so that a `current_user` of the application's own processors stays.
     app.template_context_processors[None].insert(0, _add_user_to_template)
 
@@ -85,3 +88,8 @@ async def _answer_auth_error(error: AuthError) -> Response:
     for name, value in start["headers"]:
         response.headers.add(name.decode(), value.decode())
     return response
+
+
+async def _note_failure(_app: Quart, *, exception: Exception, **_more: object) -> None:
+    """Let a view that has caught a refusal fail in its own way: Quart sends its 500 after its `except` block."""
+    note_failure(exception)

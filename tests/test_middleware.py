@@ -186,14 +186,14 @@ class TestWhatTheApplicationGets:
             await body(send)
 
         connection = await http(AuthMiddleware(app, logins.manager), "/", headers=[cookie(logins.token())])
-        assert connection.headers == [(b"x-own", b"1"), (b"vary", b"Cookie")]
+        assert connection.headers == [(b"x-own", b"1"), (b"vary", b"Cookie"), (b"cache-control", b"private")]
 
         async def without_headers(scope, receive, send):
             await send({"type": "http.response.start", "status": 204})
             await body(send)
 
         connection = await http(AuthMiddleware(without_headers, logins.manager), "/", headers=[cookie(logins.token())])
-        assert connection.headers == [(b"vary", b"Cookie")]
+        assert connection.headers == [(b"vary", b"Cookie"), (b"cache-control", b"private")]
 
     async def test_messages_of_the_application_are_not_written_into(self, logins):
         headers = [(b"x-own", b"1")]

@@ -5,11 +5,18 @@ or lets it escape.
 """
 
 import logging
+import re
 import sys
-from typing import cast
+from typing import Final, cast
 
+from asgi_login.current import CURRENT
 from asgi_login.errors import AuthError
+from asgi_login.exchange.record import RequestRecord
+from asgi_login.scope import Scope, request_line
 
+_RESPONSE_STARTED: Final = re.compile("response (already )?started")
+IN_PLACE: Final = "answered in place of the application"
+BROKEN_OFF: Final = "broke off a response that had started"
 _log = logging.getLogger("asgi_login")
 
 
@@ -32,6 +39,28 @@ def auth_error_in(problem: BaseException) -> AuthError | None:
     return problem if isinstance(problem, AuthError) else None
 
 
-def log_refusal(error: AuthError) -> None:
+def refusal_in(problem: BaseException) -> AuthError | None:
+    """Return the AuthError that `problem` is or stands for.
+
+    Starlette and Litestar have a handler for it, find that the response has started, and raise an exception of their
+    own from it. One that the application raises from it is a failure of the application's.
+    """
+    cause = problem.__cause__
+    if cause is not None and _RESPONSE_STARTED.search(str(problem)):
+        problem = cause
+    return auth_error_in(problem)
+
+
+def note_failure(problem: Exception) -> None:
+    """Drop the mark of a refusal if the application fails with something else: it had caught the refusal.
+
+    For adapters of frameworks that tell of a failure, and answer when they no longer handle it.
+    """
+    record = CURRENT.get(None)
+    if isinstance(record, RequestRecord) and auth_error_in(problem) is None:
+        record.take_refusal()
+
+
+def log_refusal(scope: Scope, error: AuthError, what: str) -> None:
     """Log why the application's own answer is not the one that is sent."""
-    _log.info("%s (%s) answered in place of the application", type(error).__name__, error.reason)
+    _log.info("%s: %s (%s) %s", request_line(scope), type(error).__name__, error.reason, what)

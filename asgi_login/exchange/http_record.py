@@ -3,7 +3,14 @@
 from collections.abc import Awaitable
 
 from asgi_login.errors import AuthError
-from asgi_login.exchange.fallback import auth_error_in, is_another_failure, log_refusal
+from asgi_login.exchange.fallback import (
+    BROKEN_OFF,
+    IN_PLACE,
+    auth_error_in,
+    is_another_failure,
+    log_refusal,
+    refusal_in,
+)
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.exchange.response_headers import start_of_response
 from asgi_login.exchange.responses import answer
@@ -24,8 +31,13 @@ class HTTPRecord(RequestRecord):
             # Below 500 the application's own handler has spoken.
             if refusal is not None and message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
                 return self._answer(refusal)
+            self._has_trailers = message.get("trailers", False)
             return self._send(start_of_response(message, self))
-        if kind == "http.response.body" and not message.get("more_body", False):
+        if kind == "http.response.body":
+            is_last = not (message.get("more_body", False) or self._has_trailers)
+        else:
+            is_last = _ends_response(message, has_trailers=self._has_trailers)
+        if is_last:
             # What runs after this is a background task: no gate can keep anybody out any more.
             self.close()
         return self._send(message)
@@ -33,21 +45,34 @@ class HTTPRecord(RequestRecord):
     async def handle_exception(self, problem: Exception) -> None:
         """Answer an exception that escaped the application if it is an AuthError, else raise it.
 
+        A response that has started cannot be taken back. To return without its end has servers break off the
+        connection, so that no client takes half a page for the whole; raising would do that too, and fill the log.
+
         Raises:
-            Exception: `problem`, where it is not ours, or where a response had begun that cannot be taken back: the
-                server must break it off, or a client would take half a page for the whole.
+            Exception: `problem`, where it is not ours, or where the response was complete.
         """
-        if self._send is _discard and _comes_from_refusal(problem):
+        if self._send is _discard and refusal_in(problem) is not None:
             return
-        error = auth_error_in(problem)
-        if error is None or self.has_started:
-            raise problem
-        await self._answer(error)
+        if not self.has_started:
+            error = auth_error_in(problem)
+            if error is not None:
+                await self._answer(error)
+                return
+        elif self.is_open and (error := refusal_in(problem)) is not None:
+            log_refusal(self._scope, error, BROKEN_OFF)
+            return
+        raise problem
+
+    async def handle_silence(self) -> None:
+        """Answer a refusal that the application has swallowed and then returned without a response."""
+        refusal = self.take_refusal()
+        if refusal is not None and not self.has_started:
+            await self._answer(refusal)
 
     async def _answer(self, error: AuthError) -> None:
         # The rest of the 5xx whose place our answer takes goes nowhere.
         send, self._send = self._send, _discard
-        log_refusal(error)
+        log_refusal(self._scope, error, IN_PLACE)
 
         async def send_dressed(message: Message) -> None:
             await send(start_of_response(message, self) if message["type"] == "http.response.start" else message)
@@ -55,13 +80,19 @@ class HTTPRecord(RequestRecord):
         await answer(error, self._scope, send_dressed)
 
 
-def _comes_from_refusal(problem: BaseException | None) -> bool:
-    """Tell whether `problem` is a refusal, or the RuntimeError of a framework that found its response started."""
-    while problem is not None:
-        if auth_error_in(problem) is not None:
-            return True
-        problem = problem.__cause__ if isinstance(problem, RuntimeError) else None
-    return False
+def _ends_response(message: Message, *, has_trailers: bool) -> bool:
+    """Tell whether a message of one of ASGI's extensions is the last of a response, as most bodies are.
+
+    Args:
+        message: Not a body.
+        has_trailers: Whether the start of the response has promised trailers.
+    """
+    kind = message["type"]
+    if kind == "http.response.trailers":
+        return not message.get("more_trailers", False)
+    if kind == "http.response.zerocopysend":
+        return not (message.get("more_body", False) or has_trailers)
+    return kind == "http.response.pathsend" and not has_trailers
 
 
 async def _discard(_message: Message) -> None:

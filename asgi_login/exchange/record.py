@@ -22,7 +22,17 @@ class RequestRecord(Holder[AnyAuth]):
         root_path: What the application that AuthMiddleware wraps is served below; its mounts add to that of the scope.
     """
 
-    __slots__ = ("_outside", "_scope", "_send", "cookies", "has_started", "refusal", "renewed", "root_path")
+    __slots__ = (
+        "_has_trailers",
+        "_outside",
+        "_scope",
+        "_send",
+        "cookies",
+        "has_started",
+        "refusal",
+        "renewed",
+        "root_path",
+    )
 
     def __init__(self, auth: AnyAuth, renewed: Cookies, scope: Scope, send: Send) -> None:
         # Not by super(): this runs for every request.
@@ -33,6 +43,7 @@ class RequestRecord(Holder[AnyAuth]):
         self.refusal: AuthError | None = None
         self.has_started: bool = False
         self.root_path: str = scope.get("root_path") or ""
+        self._has_trailers = False
         self._scope = scope
         self._send = send
         # What was being handled when the request came in, say by a test that sends one out of an `except` block.

@@ -1,22 +1,41 @@
 """What we add to the headers of the application's own response: our cookies, and what caches must know."""
 
-from asgi_login.auth import came_in_a_cookie
+from typing import Final
+
+from asgi_login.auth import varies_with
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.scope import CACHE_CONTROLS, Cookies, Headers, Message
+
+# An explicit lifetime lets any cache store (RFC 9111 §3), as Cache-Control does. Pragma means nothing in a response
+# (§5.4).
+_SAY_OF_CACHING: Final = CACHE_CONTROLS | {b"expires"}
 
 
 def start_of_response(message: Message, record: RequestRecord) -> Message:
     """Return the start of a response with our cookies, and with what caches must know; none can be added after it."""
     record.has_started = True
-    in_cookie = came_in_a_cookie(record.auth)
-    if not in_cookie and not record.cookies:
+    varying = varies_with(record.auth)
+    if not varying and not record.cookies:
         return message
     headers: Headers = list(message.get("headers", ()))
-    if in_cookie:
-        add_vary(headers, b"Cookie")
+    for name in varying:
+        add_vary(headers, name)
     if record.cookies or record.renewed:
         set_cookies(headers, record.cookies, record.renewed)
+    # What accepts a websocket is no response that a cache could keep.
+    if varying and message["type"] != "websocket.accept":
+        keep_private(headers)
     return {**message, "headers": headers}
+
+
+def keep_private(headers: Headers) -> None:
+    """Keep a user's page out of shared caches (RFC 9111 §5.2.2.7), unless the application has said what caches may do.
+
+    A content delivery network that ignores Vary would hand it to others, say under a path that an attacker has made
+    look like a picture (web cache deception).
+    """
+    if not any(key.lower() in _SAY_OF_CACHING for key, _ in headers):
+        headers.append((b"cache-control", b"private"))
 
 
 def add_vary(headers: Headers, name: bytes) -> None:

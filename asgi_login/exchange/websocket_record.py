@@ -2,7 +2,7 @@
 
 from asgi_login.auth import AnyAuth
 from asgi_login.errors import AuthError
-from asgi_login.exchange.fallback import auth_error_in, is_another_failure, log_refusal
+from asgi_login.exchange.fallback import IN_PLACE, auth_error_in, is_another_failure, log_refusal
 from asgi_login.exchange.handshake import Handshake
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.exchange.response_headers import start_of_response
@@ -61,12 +61,21 @@ class WebSocketRecord(RequestRecord):
         error = auth_error_in(problem)
         if error is None:
             raise problem
+        await self._refuse_if_open(error)
+
+    async def handle_silence(self) -> None:
+        """Close with a refusal that the application has swallowed and then returned."""
+        refusal = self.take_refusal()
+        if refusal is not None:
+            await self._refuse_if_open(refusal)
+
+    async def _refuse_if_open(self, error: AuthError) -> None:
         if not self._replaced and not self._ended and not self._handshake.has_left:
             await self._refuse(error)
 
     async def _refuse(self, error: AuthError) -> None:
         self._replaced = True
-        log_refusal(error)
+        log_refusal(self._scope, error, IN_PLACE)
         if not self._accepted and self._deny is not None:
             if await self._handshake.is_connected():
                 await self._deny(self._scope, self._handshake.receive_again(), self._pass_on)

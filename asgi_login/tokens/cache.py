@@ -9,6 +9,8 @@ MAX_CACHED_BYTES = 4_096
 class TokenCache:
     """Maps the exact bytes of a token to the result of its verification.
 
+    Not the only bytes that say it: of an ECDSA signature anybody can make a second one. That is verified by itself.
+
     Args:
         size: How many tokens are kept at most; 0 for none.
 

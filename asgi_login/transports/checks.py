@@ -1,11 +1,13 @@
 """What the transports of one manager must be, each and together."""
 
+import re
 from typing import Final
 
 from asgi_login.transports.cookie import CookieTransport
 from asgi_login.transports.header import HeaderTransport
 from asgi_login.transports.protocol import Transport
 
+_HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _TRANSPORT_MEMBERS: Final = ("name", "ambient", "extract")
 
 
@@ -25,6 +27,9 @@ def check_transports(transports: tuple[Transport, ...]) -> None:
             raise TypeError(f"the transport {transport.name!r} must say ambient = True or False")
         if not isinstance(getattr(transport, "trusted_origins", frozenset[bytes]()), (set, frozenset)):
             raise TypeError(f"the transport {transport.name!r} must have a set of bytes as trusted_origins")
+        vary: object = getattr(transport, "vary", None)
+        if vary is not None and not (type(vary) is bytes and _HEADER_NAME.fullmatch(vary)):
+            raise TypeError(f'the transport {transport.name!r} must name a request header as vary, like b"X-Token"')
     names = [transport.name for transport in transports]
     if len(set(names)) < len(names):
         raise ValueError(f"two transports have the same name ({', '.join(names)}): pass name= to one of them")

@@ -12,6 +12,9 @@ class Transport(Protocol):
     Attributes:
         name: What `Auth.transport` says; unique in a manager.
         ambient: Whether the browser attaches the token by itself, so that requests are origin-checked.
+
+    A transport may also have `trusted_origins`, a frozenset of bytes, and `vary`: the name of the request header that
+    the response varies with, as bytes, or None. Without `vary` an ambient one is taken to read cookies.
     """
 
     @property

@@ -54,8 +54,8 @@ class Connection:
 
     @property
     def is_broken_off(self):
-        """Whether the client sees that something is missing: the server resets the connection."""
-        return self.start is not None and not self.is_complete and self.error is not None
+        """Whether the client sees that something is missing: the server closes the connection."""
+        return self.start is not None and not self.is_complete
 
     @property
     def status(self):

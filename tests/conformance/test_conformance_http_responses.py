@@ -1,3 +1,5 @@
+import logging
+
 import pytest
 from conformance import contract
 from conformance.answers import INVALID_TOKEN, NOT_FRESH, UNAUTHORIZED, assert_refused, insufficient_scope
@@ -137,9 +139,17 @@ class TestStreams:
         whole = await http(app, "/stream-midway", headers=[bearer(logins.token())])
         assert (whole.body, whole.is_complete) == (b"".join(contract.CHUNKS), True)
 
+    async def test_a_stream_whose_gate_fails_midway_is_one_line_in_the_log(self, app, caplog):
+        caplog.set_level(logging.INFO)
+        connection = await http(app, "/stream-midway")
+        assert connection.error is None
+        [line] = [one for one in caplog.records if one.name == "asgi_login"]
+        assert line.levelno == logging.INFO
+        assert "GET '/stream-midway': NotAuthenticated" in line.getMessage()
+        assert [one.getMessage() for one in caplog.records if one.exc_info] == []
+
     async def test_a_stream_is_broken_off_where_a_middleware_runs_it_in_another_task(self, mounting, logins):
         connection = await http(mounting.app(logins, in_another_task=True), "/stream-midway")
-        assert connection.error is not None
         assert connection.body == contract.CHUNKS[0]
         assert connection.is_broken_off or mounting.cannot("break off what runs in another task")
 
@@ -184,13 +194,17 @@ class TestBytes:
 
     @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize("good", [True, False])
-    async def test_a_cookie_credential_adds_vary_and_nothing_else(self, app, mounting, logins, path, good):
+    async def test_a_cookie_credential_adds_vary_and_private_where_nothing_is_said_of_caching(
+        self, app, mounting, logins, path, good
+    ):
         options = {"query": b"Accept", "headers": [cookie(logins.token() if good else "not-a-token")]}
         own = await http(mounting.app(logins, mount="bare"), path, **options)
         with_us = await http(app, path, **options)
         assert with_us.vary.count("cookie") == 1
+        private = [] if own.header("cache-control") else [(b"cache-control", b"private")]
         assert [one for one in with_us.headers if one[0] != b"vary"] == [
-            one for one in own.headers if one[0] != b"vary"
+            *(one for one in own.headers if one[0] != b"vary"),
+            *private,
         ]
         assert (with_us.status, with_us.messages[1:]) == (own.status, own.messages[1:])
         assert set(own.vary) <= set(with_us.vary)

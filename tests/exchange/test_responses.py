@@ -1,7 +1,10 @@
 """What the client sees: challenges, bodies, redirects to the login page, refused websockets, and safe_next."""
 
+import copy
 import json
+import pickle
 import re
+import traceback
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -62,6 +65,16 @@ def parse_challenge(value):
     return scheme, parameters
 
 
+class SeatTakenError(AuthError):
+    """An error whose constructor has an argument of its own."""
+
+    description = "This is the application's"
+
+    def __init__(self, reason, seat):
+        super().__init__(reason)
+        self.seat = seat
+
+
 class TestErrors:
     @pytest.mark.parametrize(
         ("error", "status", "code", "parameters"),
@@ -97,10 +110,44 @@ class TestErrors:
         error = CrossOriginRequest()
         assert (error.status, error.error, error.challenge) == (403, "cross_origin_request", None)
 
-    def test_the_reason_is_for_the_log_only(self):
+    @pytest.mark.parametrize(
+        "error",
+        [
+            AuthError("the reason"),
+            InvalidRequest("the reason"),
+            NotAuthenticated("the reason"),
+            InvalidToken("the reason"),
+            InvalidToken("the reason", expired=True),
+            LoginNotFresh("the reason"),
+            InsufficientScope("the reason", required=["a"]),
+            CrossOriginRequest("the reason"),
+            SeatTakenError("the reason", 7),
+            SeatTakenError("the reason", 7).again(),
+            copy.copy(SeatTakenError("the reason", 7)),
+            pickle.loads(pickle.dumps(SeatTakenError("the reason", 7))),  # noqa: S301 - made here
+        ],
+        ids=lambda error: type(error).__name__,
+    )
+    def test_the_text_of_an_error_is_what_the_client_may_see_and_its_reason_is_for_the_log_only(self, error):
+        assert str(error) == error.description
+        assert error.reason == "the reason"
+        group = ExceptionGroup("several", [error])
+        shown = [str(error), repr(error), *error.args, str(group), repr(group), error.challenge or ""]
+        shown += traceback.format_exception(group)
+        assert "the reason" not in "".join(shown)
+
+    def test_a_note_on_an_error_is_not_raised_again(self):
         error = InvalidToken("the reason")
-        assert error.reason == str(error) == "the reason"
-        assert "the reason" not in error.challenge + error.description
+        error.add_note("a note")
+        assert "a note" not in "".join(traceback.format_exception(error.again()))
+
+    def test_an_error_whose_class_calls_no_init_of_ours_has_an_empty_reason(self):
+        class SparseError(AuthError):
+            def __init__(self, seat):
+                self.seat = seat
+
+        error = SparseError("row 7")
+        assert (error.reason, str(error)) == ("", "Authentication is required")
 
     @pytest.mark.parametrize(
         "error",
@@ -118,12 +165,12 @@ class TestErrors:
         try:
             raise error
         except AuthError as raised:
-            copy = raised.again()
-        assert type(copy) is type(error)
-        assert copy is not error
-        assert (copy.args, vars(copy)) == (error.args, vars(error))
-        assert copy.challenge == error.challenge
-        assert (copy.__traceback__, copy.__context__, copy.__cause__) == (None, None, None)
+            again = raised.again()
+        assert type(again) is type(error)
+        assert again is not error
+        assert vars(again) == vars(error)
+        assert again.challenge == error.challenge
+        assert (again.__traceback__, again.__context__, again.__cause__) == (None, None, None)
 
 
 class TestGateAnswers:
@@ -329,7 +376,7 @@ class TestVary:
     def test_the_rest_of_the_response_stays_byte_for_byte(self):
         own = [(b"Set-Cookie", b"a=b; Path=/"), (b"X-Y", b"\xff"), (b"set-cookie", b"c=d")]
         answer = self.answer(own, cookie(TOKEN))
-        assert [line for line in answer.headers if line[0].lower() != b"vary"] == own
+        assert answer.headers == [*own, (b"vary", b"Cookie"), (b"cache-control", b"private")]
         assert answer.body == b"x"
 
     @pytest.mark.parametrize("line", [cookie(BAD), cookie(EXPIRED)])

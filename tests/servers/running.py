@@ -97,7 +97,8 @@ class Kind:
 GRANIAN_LACKS = ("headers of an accept",)
 # Of 30 that are opened and held it now and then ends one without a byte, with a bare application too.
 HYPERCORN_TLS_LACKS = ("many websockets at a time",)
-DAPHNE_LACKS = ("headers of an accept", "reason of a close")
+# It keeps the connection open, whether the application returns or raises.
+DAPHNE_LACKS = ("headers of an accept", "reason of a close", "end of half a response")
 KINDS = [
     Kind("uvicorn-h11-websockets", uvicorn("h11", "websockets"), ("uvicorn", "h11", "websockets")),
     Kind("uvicorn-httptools-wsproto", uvicorn("httptools", "wsproto"), ("uvicorn", "httptools", "wsproto")),

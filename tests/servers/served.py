@@ -17,6 +17,7 @@ from asgi_login import (
     Gate,
     LoginManager,
     current_auth,
+    get_auth,
     login_required,
     requires_scopes,
 )
@@ -94,6 +95,15 @@ async def logout(scope, receive, send):
     await answer(send, {})
 
 
+async def stream(scope, receive, send):
+    """Need a user when the response is half sent."""
+    await read_body(receive)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    await send({"type": "http.response.body", "body": b"data: 1\n\n", "more_body": True})
+    get_auth(scope).require()
+    await send({"type": "http.response.body", "body": b"data: 2\n\n"})
+
+
 async def broken(scope, receive, send):
     """Fail as a framework does that does not know AuthError: it answers 500, and raises."""
     try:
@@ -165,6 +175,7 @@ VIEWS = {
         "/gate": Gate(who),
         "/gate/scoped": Gate(who, scopes=["read"]),
         "/broken": broken,
+        "/stream": stream,
         "/login": login,
         "/logout": logout,
     },

@@ -6,6 +6,7 @@ import subprocess
 from functools import cache
 
 import anyio
+import httpx
 import pytest
 from servers.running import request
 from servers.served import COOKIE
@@ -255,4 +256,18 @@ def test_refusals_are_no_errors_in_the_log_of_the_server(server):
         for path in PRIVATE:
             assert client.get(path).status_code == 401
         assert client.get("/who").status_code == 200
+    assert "Traceback" not in server.log.read_text()[before:]
+
+
+def test_a_stream_whose_user_is_gone_midway_is_broken_off_without_a_traceback(server, open_client, version, token):
+    if "end of half a response" in server.kind.lacks or (server.kind.name.startswith("hypercorn") and version == HTTP2):
+        pytest.skip("this server does not tell its client that a response has ended early, whatever the application")
+    before = len(server.log.read_text())
+    with open_client() as client, client.stream("GET", "/stream") as answer:
+        chunks = answer.iter_raw()
+        assert next(chunks) == b"data: 1\n\n"
+        with pytest.raises(httpx.RemoteProtocolError):
+            next(chunks)
+    with open_client() as client:
+        assert client.get("/stream", headers=[token("ada")]).content == b"data: 1\n\ndata: 2\n\n"
     assert "Traceback" not in server.log.read_text()[before:]

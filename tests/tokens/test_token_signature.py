@@ -9,7 +9,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from helpers import (
     SECRET,
+    Clock,
+    authenticate,
     b64,
+    bearer,
     claims,
     ec_pem,
     ed25519_pem,
@@ -163,6 +166,22 @@ class TestSignature:
         signed = ".".join(b64(json.dumps(part)) for part in ({"alg": "ES256"}, claims()))
         der = key._signing_key.sign(signed.encode(), ec.ECDSA(hashes.SHA256()))
         refused(f"{signed}.{b64(der)}", make_manager(key))
+
+    def test_the_second_signature_that_anybody_can_make_of_an_ecdsa_one_counts_and_ends_like_the_first(self):
+        clock = Clock()
+        manager = make_manager(Key(ec_pem(), "ES256"), clock=clock)
+        token = manager.create_access_token(data={"sub": "ada"})
+        signed, _, signature = token.rpartition(".")
+        raw = unb64(signature)
+        # The order of the group of P-256 (SEC 2 §2.4.2).
+        order = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
+        twin = f"{signed}.{b64(raw[:32] + (order - int.from_bytes(raw[32:])).to_bytes(32))}"
+        assert twin != token
+        for one in (token, twin, token, twin):
+            assert authenticate(manager, bearer(one)).claims == authenticate(manager, bearer(token)).claims
+        clock.now += 3_600
+        for one in (token, twin):
+            assert authenticate(manager, bearer(one)).error.expired
 
     def test_what_a_stranger_wrote_is_not_parsed_before_its_signature_holds(self, monkeypatch):
         parsed = []

@@ -197,8 +197,8 @@ DIFFERS = {
         "wrapped:test_a_token_that_expires_meanwhile_ends_the_conversation cookie-/ws/require",
     ),
     "Middleware inside of the framework runs for existing routes only; any other path gets its 404 first": (
-        "native:test_a_cookie_credential_adds_vary_and_nothing_else False-/nowhere",
-        "native:test_a_cookie_credential_adds_vary_and_nothing_else True-/nowhere",
+        "native:test_a_cookie_credential_adds_vary_and_private_where_nothing_is_said_of_caching False-/nowhere",
+        "native:test_a_cookie_credential_adds_vary_and_private_where_nothing_is_said_of_caching True-/nowhere",
         "native:test_a_path_with_dots_is_not_skipped",
         "native:test_exempt_paths_are_whole_segments /admin/Help",
         "native:test_exempt_paths_are_whole_segments /admin/help/../page",

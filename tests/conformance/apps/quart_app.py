@@ -162,8 +162,8 @@ DIFFERS = {
         "test_receive_is_not_called_by_us /admin/page",
     ),
     "The framework sends its 500 after its except block, so a failure after a caught refusal looks like the refusal": (
-        "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
-        "test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails-sync",
+        "wrapped:test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails",
+        "wrapped:test_a_view_that_breaks_after_a_refusal_that_it_caught_is_a_500 /catches-and-fails-sync",
     ),
     "Only the adapters of Starlette, FastAPI and Litestar have websocket_denial": (
         "test_a_websocket_is_refused_in_the_applications_own_words",

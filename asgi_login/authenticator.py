@@ -135,12 +135,11 @@ class Authenticator(Generic[UserT]):
     ) -> Outcome[UserT]:
         """Continue, renew, restore or end a session: step 6."""
         config = self.config
-        # A refusal deletes no cookie: a forger would see which of the checks a token has passed, and a request that was
-        # still under way while the user logged in again would end the new login.
         if user is None:
-            return self._refused(scope, transport, InvalidToken("no such user")), NO_COOKIES
+            return self._refused(scope, transport, InvalidToken("no such user")), sessions.log_out(config)
         if not sessions.has_same_stamp(config, token, user):
-            return self._refused(scope, transport, InvalidToken("the user's stamp has changed")), NO_COOKIES
+            gone = InvalidToken("the user's stamp has changed")
+            return self._refused(scope, transport, gone), sessions.log_out(config)
         if token.kind == REMEMBER:
             token, cookies = sessions.restore_session(config, scope, token, user)
         else:

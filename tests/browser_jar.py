@@ -98,12 +98,8 @@ class Browser:
         scope = http_scope(method, path, [*headers, *self._headers()], client=self.client, do=do, **more)
         answer = run(send_request(self.app, scope))
         self.auth = scope["state"]["auth"]
-        self.receive(answer)
-        return answer
-
-    def receive(self, answer):
-        """Keep the cookies that an answer sets."""
         self._store(answer.all("set-cookie"))
+        return answer
 
     def connect(self, do=None, *, headers=OWN_ORIGIN, **more):
         """Open a websocket and return the messages of the application."""

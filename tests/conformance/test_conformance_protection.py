@@ -185,9 +185,11 @@ class TestStamp:
         STAMPS["ada"] = "new password"
         connection = await stamped.get("/public")
         assert (connection.status, connection.json["user"], connection.json["error"]) == (200, None, "InvalidToken")
+        assert (names(connection), stamped.names) == (BOTH, set())
         for path in ("/login", "/read", "/admin/page"):
-            assert_refused(await stamped.get(path), INVALID_TOKEN)
-        assert stamped.jar == jar
+            stamped.jar = jar
+            assert_refused(await stamped.get(path), INVALID_TOKEN, sets=BOTH)
+        assert_refused(await stamped.get("/login"), UNAUTHORIZED)
 
     @JARS
     async def test_an_unchanged_stamp_is_kept_by_renewals_and_restored_logins(self, stamped, held):
@@ -199,7 +201,7 @@ class TestStamp:
         assert (await stamped.post("/session/confirm")).json["user"] == "ada"
         assert (await stamped.get("/fresh")).json["user"] == "ada"
         STAMPS["ada"] = "new password"
-        assert_refused(await stamped.get("/login"), INVALID_TOKEN)
+        assert_refused(await stamped.get("/login"), INVALID_TOKEN, sets=BOTH)
 
     async def test_a_login_after_the_change_of_the_stamp_is_good(self, stamped):
         STAMPS["ada"] = "new password"

@@ -97,12 +97,15 @@ class TestRefusal:
         assert connection.json["user"] == "ada"
 
     @pytest.mark.parametrize("held", [BOTH, {SESSION}, {REMEMBER}], ids=["both", "session", "remember"])
-    async def test_a_user_who_is_gone_is_refused_like_a_bad_signature(self, browser, held):
+    async def test_a_user_who_is_gone_is_nobody_and_forgotten(self, browser, held):
         await browser.log_in(query=b"sub=gone&remember")
         browser.keep_only(*held)
+        jar = browser.jar
         connection = await browser.get("/public")
-        assert (connection.json["user"], connection.json["error"], names(connection)) == (None, "InvalidToken", set())
-        assert_refused(await browser.get("/login"), INVALID_TOKEN)
+        assert (connection.json["user"], connection.json["error"]) == (None, "InvalidToken")
+        assert (names(connection), browser.names) == (BOTH, set())
+        browser.jar = jar
+        assert_refused(await browser.get("/login"), INVALID_TOKEN, sets=BOTH)
 
     @pytest.mark.parametrize(
         "what",

@@ -33,6 +33,8 @@ Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """Who sent a request, and what to write back to the browser: a session that was renewed or has ended."""
 Credential: TypeAlias = tuple[Transport, bytes | AuthError]
 """Where a token was found, and the token, or what is wrong with how it was sent."""
+Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
+"""What returns the session that counts from here on, and its cookie: `renew_session`, or `keep_session`."""
 _Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None]
 
 _NO_LINES: Final[CredentialLines] = ([], [])
@@ -44,16 +46,18 @@ class Authenticator(Generic[UserT]):
 
     Args:
         config: The settings of the manager.
+        renew: What becomes of a session that is in order, of the functions of `sessions`.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
         reads_lines_only: Whether the Authorization and Cookie lines are all that the transports look at.
     """
 
-    __slots__ = ("_cookies", "_headers", "anonymous", "config", "reads_lines_only")
+    __slots__ = ("_cookies", "_headers", "_renew", "anonymous", "config", "reads_lines_only")
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, renew: Renew = sessions.renew_session) -> None:
         self.config: Config = config
+        self._renew = renew
         self.anonymous: Auth[UserT] = Auth(config)
         # What the client put into a header on purpose comes before what the browser attached by itself.
         self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
@@ -144,7 +148,7 @@ class Authenticator(Generic[UserT]):
         if token.kind == REMEMBER:
             token, cookies = sessions.restore_session(config, scope, token, user)
         else:
-            token, cookies = sessions.renew_session(config, scope, token, user, same_client=same_client)
+            token, cookies = self._renew(config, scope, token, user, same_client=same_client)
         is_fresh = same_client and token.claims.get("fresh") is True
         return Auth(config, transport, token, user, None, is_fresh), cookies
 

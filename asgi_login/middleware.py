@@ -5,13 +5,14 @@ from dataclasses import replace
 from typing import Any
 
 from asgi_login.auth import cross_origin_error, write_to_state
-from asgi_login.authenticator import Authenticator
+from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, WebSocketRecord, answer
 from asgi_login.identities import Identities
 from asgi_login.paths import path_prefixes, under
 from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send
+from asgi_login.sessions import keep_session, renew_session
 from asgi_login.wrapper import Wrapper
 
 
@@ -23,6 +24,7 @@ class AuthMiddleware(Wrapper):
         manager: One LoginManager, or several: the headers of all are read first, then their cookies.
         skip: Paths below the server's `root_path`, and everything below them, at which nobody is looked at: the request
             is anonymous there.
+        passive: Paths, like those of `skip`, at which a session is not renewed: what a page asks for by itself.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
         deny_websocket: An ASGI application that refuses a websocket in a framework's way; the adapters pass it.
 
@@ -44,6 +46,7 @@ class AuthMiddleware(Wrapper):
         manager: HasConfig | Sequence[HasConfig],
         skip: Iterable[str] = (),
         *,
+        passive: Iterable[str] = (),
         resolve_route: Callable[[str], str] | None = None,
         deny_websocket: ASGIApp | None = None,
     ) -> None:
@@ -56,8 +59,10 @@ class AuthMiddleware(Wrapper):
         configs = [_resolved(one.config, resolve_route) for one in managers]
         _check_distinct(configs)
         super().__init__(app)
-        self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else Identities(configs)
+        self._authenticator: Any = _authenticator(configs, renew_session)
+        self._passive_one: Any = _authenticator(configs, keep_session)
         self._skip = path_prefixes("skip", skip)
+        self._passive = path_prefixes("passive", passive)
         self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
 
@@ -73,6 +78,8 @@ class AuthMiddleware(Wrapper):
         credential = None if skipped else self._authenticator.find(scope)
         if credential is None:
             auth, renewed = self._authenticator.anonymous, NO_COOKIES
+        elif self._passive and under(scope, self._passive):
+            auth, renewed = await self._passive_one.authenticate(scope, credential)
         else:
             auth, renewed = await self._authenticator.authenticate(scope, credential)
         if kind == "http":
@@ -109,6 +116,11 @@ class AuthMiddleware(Wrapper):
             # The server handed out the state of all requests; one of them must not write into it.
             state = scope["state"] = dict(state)
         return state
+
+
+def _authenticator(configs: Sequence[Config], renew: Renew) -> Any:  # noqa: ANN401 - one for one manager, or for several
+    each = [Authenticator[Any](config, renew) for config in configs]
+    return each[0] if len(each) == 1 else Identities(each)
 
 
 def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:

@@ -33,6 +33,8 @@ Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """The Auth of a request, and the cookies to write back because a session was renewed or has ended."""
 Credential: TypeAlias = tuple[Transport, bytes | AuthError]
 """The transport that found a token, and the token, or the error of a malformed credential."""
+Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
+"""Returns the session, renewed if it is due, and the cookie to write: `renew_session`, or `keep_session`."""
 _Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None]
 
 _log = logging.getLogger("asgi_login")
@@ -43,16 +45,18 @@ class Authenticator(Generic[UserT]):
 
     Args:
         config: The settings of the manager.
+        renew: What becomes of a session that is in order, of the functions of `sessions`.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
         reads_lines_only: Whether the transports read only the Authorization and Cookie lines.
     """
 
-    __slots__ = ("_cookies", "_headers", "anonymous", "config", "reads_lines_only")
+    __slots__ = ("_cookies", "_headers", "_renew", "anonymous", "config", "reads_lines_only")
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, renew: Renew = sessions.renew_session) -> None:
         self.config: Config = config
+        self._renew = renew
         self.anonymous: Auth[UserT] = Auth(config)
         # A header that the client set on purpose comes before a cookie that the browser attached by itself.
         self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
@@ -143,7 +147,7 @@ class Authenticator(Generic[UserT]):
         if token.kind == REMEMBER:
             token, cookies = sessions.restore_session(config, scope, token, user)
         else:
-            token, cookies = sessions.renew_session(config, scope, token, user, same_client=same_client)
+            token, cookies = self._renew(config, scope, token, user, same_client=same_client)
         is_fresh = same_client and token.claims.get("fresh") is True
         return Auth(config, transport, token, user, None, is_fresh), cookies
 

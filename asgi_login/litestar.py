@@ -41,6 +41,7 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
     Args:
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, at which nobody is looked at.
+        passive: Paths, and everything below them, at which a session is not renewed.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await socket.send_text("not authenticated"); await socket.close()`.
 
@@ -57,10 +58,12 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
         manager: HasConfig | Sequence[HasConfig],
         *,
         skip: Iterable[str] = (),
+        passive: Iterable[str] = (),
         websocket_denial: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._managers = tuple(manager) if isinstance(manager, Sequence) else (manager,)
         self._skip = path_prefixes("skip", skip)
+        self._passive = path_prefixes("passive", passive)
         self._deny = None if websocket_denial is None else _denial(websocket_denial)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -95,7 +98,9 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
                     handler.cache_key_builder = _KeyOfStrangers(handler.cache_key_builder, self._managers)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
     def _stack(self, app: ASGIApp) -> ASGIApp:
-        return AuthMiddleware(_NativeUser(app), self._managers, skip=self._skip, deny_websocket=self._deny)
+        return AuthMiddleware(
+            _NativeUser(app), self._managers, skip=self._skip, passive=self._passive, deny_websocket=self._deny
+        )
 
     def _describe(self, handler: HTTPRouteHandler) -> None:
         layers: list[Any] = list(handler.ownership_layers)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any, overload
 
 from asgi_login.auth import all_settings_of, cross_origin_error, write_to_state
-from asgi_login.authenticator import Authenticator
+from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, RequestRecord, WebSocketRecord, answer
@@ -26,6 +26,7 @@ from asgi_login.scope import (
     Scope,
     Send,
 )
+from asgi_login.sessions import keep_session, renew_session
 from asgi_login.wrapper import Wrapper
 
 
@@ -37,6 +38,7 @@ class AuthMiddleware(Wrapper):
         manager: One LoginManager, or several: the headers of all are read first, then their cookies.
         skip: Paths below the server's `root_path`, and everything below them, at which nobody is looked at: the request
             is anonymous there.
+        passive: Paths, like those of `skip`, at which a session is not renewed: what a page asks for by itself.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
         deny_websocket: An ASGI application that refuses a websocket in a framework's way; the adapters pass it.
 
@@ -58,6 +60,7 @@ class AuthMiddleware(Wrapper):
         manager: HasConfig | Sequence[HasConfig],
         skip: Iterable[str] = (),
         *,
+        passive: Iterable[str] = (),
         resolve_route: Callable[[str], str] | None = None,
         deny_websocket: ASGIApp | None = None,
     ) -> None:
@@ -71,8 +74,10 @@ class AuthMiddleware(Wrapper):
         check_managers(configs)
         self._known = list(configs)
         super().__init__(app)
-        self._authenticator: Any = Authenticator[Any](configs[0]) if len(configs) == 1 else MultiAuthenticator(configs)
+        self._authenticator: Any = _authenticator(configs, renew_session)
+        self._passive_one: Any = _authenticator(configs, keep_session)
         self._skip = path_prefixes("skip", skip)
+        self._passive = path_prefixes("passive", passive)
         self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
 
@@ -85,14 +90,14 @@ class AuthMiddleware(Wrapper):
         """Handle one connection."""
         kind = scope["type"]
         if kind not in {"http", "websocket"}:
-            if kind == "lifespan":
-                self._lifespan_state = scope.get("state")
-            await self.app(scope, receive, send)
+            await self._pass_through(scope, receive, send)
             return
         skipped = self._skip and under(scope, self._skip)
         credential = None if skipped else self._authenticator.find(scope)
         if credential is None:
             auth, renewed = self._authenticator.anonymous, NO_COOKIES
+        elif self._passive and under(scope, self._passive):
+            auth, renewed = await self._passive_one.authenticate(scope, credential)
         else:
             auth, renewed = await self._authenticator.authenticate(scope, credential)
         if kind == "http":
@@ -124,6 +129,11 @@ class AuthMiddleware(Wrapper):
             # The record leads back to the scope: each request would become a cycle for the garbage collector.
             scope["asgi_login"] = outer
 
+    async def _pass_through(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            self._lifespan_state = scope.get("state")
+        await self.app(scope, receive, send)
+
     def _meet(self, outer: RequestRecord) -> None:
         """Check that no manager of a middleware around this one accepts the same tokens."""
         for config in all_settings_of(outer.auth):
@@ -138,6 +148,11 @@ class AuthMiddleware(Wrapper):
             # The server handed out the state of all requests; one of them must not write into it.
             state = scope["state"] = dict(state)
         return state
+
+
+def _authenticator(configs: Sequence[Config], renew: Renew) -> Any:  # noqa: ANN401 - one for one manager, or for several
+    each = [Authenticator[Any](config, renew) for config in configs]
+    return each[0] if len(each) == 1 else MultiAuthenticator(each)
 
 
 def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:

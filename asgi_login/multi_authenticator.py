@@ -5,7 +5,6 @@ from typing import Any
 
 from asgi_login.auth import AnyAuth, cross_origin_error, with_others
 from asgi_login.authenticator import Authenticator, Credential, Outcome
-from asgi_login.config import Config
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
 
 
@@ -13,7 +12,7 @@ class MultiAuthenticator:
     """Finds out who sent a request, for each of several managers.
 
     Args:
-        configs: The settings of the managers, in the order in which they are asked.
+        authenticators: Those of the managers, in the order in which they are asked.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
@@ -21,8 +20,8 @@ class MultiAuthenticator:
 
     __slots__ = ("_authenticators", "_reads_lines_only", "anonymous")
 
-    def __init__(self, configs: Sequence[Config]) -> None:
-        self._authenticators = [Authenticator[Any](config) for config in configs]
+    def __init__(self, authenticators: Sequence[Authenticator[Any]]) -> None:
+        self._authenticators = authenticators
         self._reads_lines_only = all(one.reads_lines_only for one in self._authenticators)
         self.anonymous: AnyAuth = self._choose({})
 

@@ -33,7 +33,13 @@ current_user: Any = _CurrentUser(lambda: current_auth().user)
 is the user itself. RuntimeError outside a request."""
 
 
-def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Iterable[str] = ()) -> None:
+def install(
+    app: Quart,
+    manager: HasConfig | Sequence[HasConfig],
+    *,
+    skip: Iterable[str] = (),
+    passive: Iterable[str] = (),
+) -> None:
     """Add AuthMiddleware to an application and answer AuthError in its HTTP and websocket views.
 
     In templates `current_user` is the user, or None.
@@ -42,6 +48,7 @@ def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Itera
         app: The application. What wraps `app.asgi_app` later lies outside, where CORS belongs.
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, at which nobody is looked at.
+        passive: Paths, and everything below them, at which a session is not renewed.
 
     Example:
         >>> app = Quart(__name__)
@@ -51,7 +58,7 @@ def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Itera
         raise TypeError(f"install(app, manager) takes the application first, not {type(app).__name__}")
     if AuthError in app.error_handler_spec[None][None]:
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
-    wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip)
+    wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip, passive=passive)
     app.asgi_app = wrapped  # type: ignore[method-assign]
     app.register_error_handler(AuthError, _answer_auth_error)
     got_request_exception.connect(_note_failure, app)

@@ -4,6 +4,7 @@ Tested with Starlette 0.46 and later.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from typing import TypedDict
 
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
@@ -28,6 +29,7 @@ def install(
     manager: HasConfig | Sequence[HasConfig],
     *,
     skip: Iterable[str] = (),
+    passive: Iterable[str] = (),
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
 ) -> None:
     """Add AuthMiddleware to an application and answer AuthError in its HTTP and WebSocket endpoints.
@@ -36,6 +38,7 @@ def install(
         app: The application, before its first request. Middleware that is added later lies outside, where CORS belongs.
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, at which nobody is looked at.
+        passive: Paths, and everything below them, at which a session is not renewed.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await websocket.send_text("not authenticated"); await websocket.close()`.
 
@@ -50,8 +53,14 @@ def install(
     if any(isinstance(one.cls, _Stack) for one in app.user_middleware):
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
     deny = None if websocket_denial is None else _denial(websocket_denial)
-    app.add_middleware(_Stack(manager, path_prefixes("skip", skip), app.url_path_for, deny))
+    paths = _Paths(skip=path_prefixes("skip", skip), passive=path_prefixes("passive", passive))
+    app.add_middleware(_Stack(manager, paths, app.url_path_for, deny))
     app.add_exception_handler(AuthError, answer_auth_error)
+
+
+class _Paths(TypedDict):
+    skip: tuple[str, ...]
+    passive: tuple[str, ...]
 
 
 class _Stack:
@@ -60,12 +69,12 @@ class _Stack:
     def __init__(
         self,
         manager: HasConfig | Sequence[HasConfig],
-        skip: Sequence[str],
+        paths: _Paths,
         resolve_route: Callable[[str], str],
         deny_websocket: ASGIApp | None,
     ) -> None:
         self._manager = manager
-        self._skip = skip
+        self._paths = paths
         self._resolve_route = resolve_route
         self._deny_websocket = deny_websocket
 
@@ -73,9 +82,9 @@ class _Stack:
         return AuthMiddleware(
             _NativeUser(app),
             self._manager,
-            skip=self._skip,
             resolve_route=self._resolve_route,
             deny_websocket=self._deny_websocket,
+            **self._paths,
         )
 
 

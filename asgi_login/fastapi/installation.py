@@ -14,6 +14,7 @@ def install(
     manager: HasConfig | Sequence[HasConfig],
     *,
     skip: Iterable[str] = (),
+    passive: Iterable[str] = (),
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
 ) -> None:
     """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
@@ -22,8 +23,9 @@ def install(
         app: The application, before its first request.
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, where nobody is looked for.
+        passive: Paths, and everything below them, at which a session is not renewed.
         websocket_denial: What is done instead of refusing a websocket; the websocket is accepted first.
     """
-    install_starlette(app, manager, skip=skip, websocket_denial=websocket_denial)
+    install_starlette(app, manager, skip=skip, passive=passive, websocket_denial=websocket_denial)
     managers = manager if isinstance(manager, Sequence) else (manager,)
     list_refusals(app, [one.config for one in managers])

@@ -166,7 +166,7 @@ class LoginManager(Generic[UserT]):
         Raises:
             TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
             ValueError: `expires` is not positive, a claim would be refused on reading, the token would be longer
-                than 8,192 bytes, or this manager has only a public key.
+                than 16,384 bytes, or this manager has only a public key.
 
         Example:
             >>> manager.create_access_token(data={"sub": "ada"}, scopes=["orders:read"])

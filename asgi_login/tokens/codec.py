@@ -19,7 +19,7 @@ from asgi_login.tokens.keyset import KeySet
 from asgi_login.tokens.strict_json import InvalidJSON, parse_object
 from asgi_login.tokens.verified import InvalidClaims, VerifiedToken, check_times
 
-MAX_TOKEN_BYTES: Final = 8_192
+MAX_TOKEN_BYTES: Final = 16_384
 MAX_HEADER_BYTES: Final = 1_024
 
 # What `typ` we write, RFC 8725 §3.11, and which kind of token a `typ` makes on reading. Our access tokens
@@ -92,7 +92,7 @@ class TokenCodec:
 
     def _verify(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
         if len(token) > MAX_TOKEN_BYTES:
-            raise InvalidToken("longer than 8,192 bytes")
+            raise InvalidToken("longer than 16,384 bytes")
         signed, _, signature = token.rpartition(b".")
         header, _, payload = signed.partition(b".")
         # What is left without the alphabet are the two dots: in a third of a regular expression's time.

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self, TypeAlias
 
-from asgi_login.tokens.key_material import GENERATE, HMAC_BYTES
+from asgi_login.tokens.key_material import GENERATE, HMAC_BYTES, NOT_A_JWK
 from asgi_login.tokens.keys import Key
 
 Secret: TypeAlias = str | bytes | Mapping[str, str | bytes] | Key
@@ -59,6 +59,8 @@ def _to_key(secret: Secret, algorithm: str) -> Key:
         return secret
     if not isinstance(secret, Mapping):
         return Key(secret, algorithm)
+    if not {"kty", "keys"}.isdisjoint(secret):
+        raise ValueError(NOT_A_JWK)
     if set(secret) - {"private_key", "password"} or "private_key" not in secret:
         raise ValueError('a secret given as a dict has the keys "private_key" and, if it is encrypted, "password"')
     if algorithm in HMAC_BYTES:

@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import json
 import logging
 import pickle
 import traceback
@@ -249,42 +248,6 @@ class TestWeakSecrets:
 
     def test_a_secret_with_a_public_one_inside_is_a_secret(self):
         assert Key("secret-9f8c2d7e6b5a4938271605f4e3d2c1b0").algorithm == "HS256"
-
-    @pytest.mark.parametrize(
-        "secret",
-        [
-            public_pem(rsa_pem()),
-            rsa_pem(),
-            encrypted_pem(rsa_pem(), PASSWORD),
-            b"\n\n" + public_pem(rsa_pem()),
-            b"Bag Attributes\n    localKeyID: 01\n" + public_pem(rsa_pem()),
-            b"\xef\xbb\xbf" + public_pem(rsa_pem()),
-            pem_of("CERTIFICATE", bytes(64)),
-            b"ssh-ed25519 " + b"A" * 68 + b" me@example.com",
-            b"ecdsa-sha2-nistp256 " + b"A" * 100,
-            json.dumps({"kty": "oct", "k": b64(bytes(32))}).encode(),
-            json.dumps({"k": b64(bytes(32)), "kty": "oct"}).encode(),
-            json.dumps({"keys": [{"kty": "RSA", "e": "AQAB", "n": b64(bytes(256))}]}, indent=2).encode(),
-        ],
-        ids=[
-            "public PEM",
-            "private PEM",
-            "encrypted PEM",
-            "blank lines first",
-            "bag attributes first",
-            "byte order mark first",
-            "certificate",
-            "SSH key",
-            "SSH EC key",
-            "JWK",
-            "JWK, kty last",
-            "JWKS",
-        ],
-    )
-    @pytest.mark.parametrize("algorithm", HMAC)
-    def test_a_key_file_is_no_hmac_secret(self, secret, algorithm):
-        with pytest.raises(ValueError, match="PEM, a JWK or an SSH key"):
-            LoginManager(secret, algorithm=algorithm)
 
     def test_a_str_that_utf8_cannot_encode_is_refused_without_quoting_it(self):
         with pytest.raises(ValueError, match="secret holds characters") as caught:

@@ -26,7 +26,8 @@ _LONGEST = timedelta(days=36_525)
 _URL = re.compile(r"[\x21-\x7e]+")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: a frozen class that has them answers an attribute that is none of its fields with nonsense.
+@dataclass(frozen=True, kw_only=True)
 class Sessions:
     """Settings of logins in the browser.
 

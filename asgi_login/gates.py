@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import get_auth, refusal, settings_of
 from asgi_login.config import Config
 from asgi_login.current import current_holder
@@ -83,7 +84,7 @@ def requires_scopes(*scopes: str, manager: str | None = None) -> Callable[[Calla
     )
 
 
-class Gate:
+class Gate(FixedAttributes):
     """Keeps requests out of an ASGI application or a mounted part of one.
 
     Args:
@@ -103,6 +104,9 @@ class Gate:
     Example:
         >>> Mount("/admin", app=Gate(admin, scopes=["admin"], exempt=["/admin/login"]))
     """
+
+    app: ASGIApp
+    _otherwise = "set it on the application behind the gate, which is its .app"
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from copy import copy
 from typing import Any, cast
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
@@ -32,7 +33,7 @@ except ImportError as _missing:
     raise ImportError("asgi_login.litestar needs Litestar 2.24 or later: pip install litestar") from _missing
 
 
-class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
+class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
     """Everything that an application needs, in one line.
 
     Args:
@@ -110,12 +111,16 @@ _REFUSALS = {
 }
 
 
-class Guard:
+class Guard(FixedAttributes):
     """What `guard` returns."""
 
+    scopes: tuple[str, ...]
+    manager: str | None
+    _otherwise = "what a guard asks for is said in guard(...)"
+
     def __init__(self, scopes: tuple[str, ...], manager: str | None, *, fresh: bool) -> None:
-        self.scopes: tuple[str, ...] = scopes
-        self.manager: str | None = manager
+        self.scopes = scopes
+        self.manager = manager
         self._fresh = fresh
 
     async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], _handler: BaseRouteHandler, /) -> None:

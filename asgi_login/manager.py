@@ -6,6 +6,7 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import auth_of_manager, refusal, token_of
 from asgi_login.config import Config, Sessions, positive_timedelta
 from asgi_login.errors import ExceptionOrClass, NotAuthenticated
@@ -13,6 +14,7 @@ from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.scope import HasScope, Scope
 from asgi_login.sessions import confirm_session, log_in, log_out, session_cookie
+from asgi_login.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, Transport, put_cookie
 
@@ -20,7 +22,7 @@ UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
 
 
-class LoginManager(Generic[UserT]):
+class LoginManager(FixedAttributes, Generic[UserT]):
     """The logins of an application.
 
     Args:
@@ -55,6 +57,8 @@ class LoginManager(Generic[UserT]):
         ... async def load_user(sub: str) -> User | None:
         ...     return await db.get_user(sub)
     """
+
+    _set_elsewhere = SET_ELSEWHERE
 
     def __init__(
         self,

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import cross_origin_error, write_to_state
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config, HasConfig, is_route_name
@@ -13,7 +14,7 @@ from asgi_login.identities import Identities
 from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
 
 
-class AuthMiddleware:
+class AuthMiddleware(FixedAttributes):
     """Wraps any ASGI application; afterwards `scope["state"]` has `user`, `scopes` and `auth`.
 
     Args:
@@ -34,6 +35,9 @@ class AuthMiddleware:
         >>> manager = LoginManager(secrets.token_bytes(32))
         >>> app = AuthMiddleware(hello, manager, skip=["/static"])
     """
+
+    app: ASGIApp
+    _otherwise = "set it on the application inside, which is the middleware's .app, or on the manager's constructor"
 
     def __init__(
         self,

@@ -7,6 +7,7 @@ from typing import Generic, TypeVar, cast
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import Auth, auth_of_config, refusal
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
@@ -72,7 +73,7 @@ class Authentication(Generic[UserT]):
         return None if error else auth.user
 
 
-class OptionalUser(Generic[UserT]):
+class OptionalUser(FixedAttributes, Generic[UserT]):
     """The dependency `manager.optional`: the user, or None."""
 
     def __init__(self, authentication: Authentication[UserT], schemes: Sequence[SecurityScheme]) -> None:

@@ -65,6 +65,8 @@ class CookieTransport(SetOnce):
     """
 
     ambient: bool = True
+    cookie_name: str
+    trusted_origins: frozenset[bytes]
 
     def __init__(
         self,
@@ -82,7 +84,7 @@ class CookieTransport(SetOnce):
     ) -> None:
         self.name: str = check_name(name)
         trusted_origins = tuple(trusted_origins) if not isinstance(trusted_origins, str) else trusted_origins
-        self.trusted_origins: frozenset[bytes] = parse_origins(trusted_origins)
+        self.trusted_origins = parse_origins(trusted_origins)
         if not _COOKIE_NAME.fullmatch(cookie_name):
             raise ValueError(f"{cookie_name!r} is no cookie name: use letters, digits, '-' and '_'")
         if not _PATH.fullmatch(path):
@@ -96,7 +98,7 @@ class CookieTransport(SetOnce):
         if not secure and (samesite == "none" or partitioned):
             raise ValueError("browsers drop a cookie with samesite='none' or partitioned=True that is not secure")
         _check_prefix(cookie_name, path=path, domain=domain, secure=secure, httponly=httponly)
-        self.cookie_name: str = cookie_name
+        self.cookie_name = cookie_name
         self._wire_name = cookie_name.encode()
         self._max_age = max_age
         self._settings = _Attributes(

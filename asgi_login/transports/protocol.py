@@ -2,6 +2,7 @@
 
 from typing import NoReturn, Protocol, runtime_checkable
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.scope import Scope
 
 
@@ -33,12 +34,15 @@ class Transport(Protocol):
         ...
 
 
-class SetOnce:
+class SetOnce(FixedAttributes):
     """Whose attributes are what they are once they are set: what is written and what is read must not drift apart."""
+
+    name: str
+    ambient: bool
 
     def __setattr__(self, name: str, value: object) -> None:
         if hasattr(self, name):
-            raise AttributeError(f"a transport is immutable: cannot set {name}; make another one")
+            raise AttributeError(f"a transport is immutable: cannot set {name}; make another one", name=name, obj=self)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> NoReturn:

@@ -40,17 +40,22 @@ def install(app: Quart, manager: HasConfig | Sequence[HasConfig], *, skip: Itera
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, at which nobody is looked at.
 
+    A handler that the application itself has for AuthError stays.
+
     Example:
         >>> app = Quart(__name__)
         >>> install(app, manager)
     """
     if not isinstance(app, Quart):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"install(app, manager) takes the application first, not {type(app).__name__}")
-    if AuthError in app.error_handler_spec[None][None]:
+    if "asgi_login" in app.extensions:
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
     wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip)
     app.asgi_app = wrapped  # type: ignore[method-assign]
-    app.register_error_handler(AuthError, _answer_auth_error)
+    app.extensions["asgi_login"] = manager
+    # A handler that the application has registered for this is what it wants.
+    if AuthError not in app.error_handler_spec[None][None]:
+        app.register_error_handler(AuthError, _answer_auth_error)
 
 
 async def _answer_auth_error(error: AuthError) -> Response:

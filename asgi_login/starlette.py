@@ -38,6 +38,8 @@ def install(
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await websocket.send_text("not authenticated"); await websocket.close()`.
 
+    A handler that the application itself has for AuthError stays.
+
     `redirect_to` may be the name of one of the application's routes; it is looked up when the application starts.
 
     Example:
@@ -50,7 +52,8 @@ def install(
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
     deny = None if websocket_denial is None else _denial(websocket_denial)
     app.add_middleware(_Stack(manager, path_prefixes("skip", skip), app.url_path_for, deny))
-    app.add_exception_handler(AuthError, answer_auth_error)
+    # A handler that the application has registered for this is what it wants.
+    app.exception_handlers.setdefault(AuthError, answer_auth_error)
 
 
 class _Stack:

@@ -29,7 +29,7 @@ class LoginManager(FixedAttributes, Generic[UserT]):
         secret: The key, in one of these forms, or a sequence of them, of which the first signs and all verify:
             a str or bytes of at least 32 random bytes; a PEM together with `algorithm`; a dict with "private_key"
             and "password" for an encrypted PEM; a Key.
-        token_url: Where clients log in, for OpenAPI and documentation.
+        token_url: Where clients log in, for OpenAPI and documentation; None where tokens come from elsewhere.
         algorithm: Of a secret that is no Key: "HS256", or "RS256" and others for a PEM.
         transports: Where tokens travel; those in headers are read before cookies.
         default_expiry: How long access tokens live.
@@ -63,7 +63,7 @@ class LoginManager(FixedAttributes, Generic[UserT]):
     def __init__(
         self,
         secret: Secret | Sequence[Secret],
-        token_url: str = "/auth/token",  # noqa: S107 - an address
+        token_url: str | None = "/auth/token",  # noqa: S107 - an address
         *,
         algorithm: str = "HS256",
         transports: Iterable[Transport] = (BearerTransport(),),
@@ -121,8 +121,8 @@ class LoginManager(FixedAttributes, Generic[UserT]):
         return self._config.name
 
     @property
-    def token_url(self) -> str:
-        """Where clients log in."""
+    def token_url(self) -> str | None:
+        """Where clients log in, or None where tokens come from elsewhere."""
         return self._config.token_url
 
     @overload

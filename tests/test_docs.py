@@ -283,7 +283,7 @@ NOT_PROMISED = {
     "litestar": {"Guard"},
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
     "BearerTransport": {"read"},
-    "CookieTransport": {"companion", "is_dropped_by", "read"},
+    "CookieTransport": {"companion", "is_dropped_by", "openapi_scheme", "read"},
     "Key": {"thumbprint", "derive", "sign", "verify", "public_key"},
     "LoginManager": {"config"},
 }

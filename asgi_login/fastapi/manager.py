@@ -54,7 +54,8 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
 
     Args:
         secret: The key, in any of the forms that `asgi_login.LoginManager` takes.
-        token_url: Where clients log in: what the Authorize button of /docs posts to.
+        token_url: Where clients log in: what the Authorize button of /docs posts to; None where tokens come from
+            elsewhere.
         algorithm: Of a secret that is no Key.
         use_cookie: Whether the token is also read from a cookie, after the header.
         use_header: Whether the token is read from the Authorization header.
@@ -85,7 +86,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
     def __init__(  # noqa: PLR0917 - fastapi-login's order
         self,
         secret: Secret | Sequence[Secret],
-        token_url: str = "/auth/token",  # noqa: S107 - an address
+        token_url: str | None = "/auth/token",  # noqa: S107 - an address
         algorithm: str = "HS256",
         use_cookie: bool = False,  # noqa: FBT001, FBT002 - fastapi-login's order
         use_header: bool = True,  # noqa: FBT001, FBT002 - the same
@@ -119,7 +120,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         self._authentication = authentication
         schemes = security_dependencies(self.config)
         self.__signature__: Signature = dependency_signature(schemes)
-        self.optional = OptionalUser(authentication, schemes)
+        self.optional = OptionalUser(authentication)
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None

@@ -132,6 +132,10 @@ class CookieTransport(SetOnce):
         """Do what `extract` does, given the values of the Cookie lines."""
         return cookie(lines, self._wire_name) or None
 
+    def openapi_scheme(self) -> dict[str, str]:
+        """Return how the cookie stands in OpenAPI (OpenAPI 3.1 §4.8.27, Security Scheme Object)."""
+        return {"type": "apiKey", "in": "cookie", "name": self.cookie_name}
+
     def companion(self, name: str, *, max_age: int) -> Self:
         """Return a cookie with the same prefix and attributes, that is called `name` behind the prefix."""
         prefix = _PREFIX.match(self.cookie_name)

@@ -13,6 +13,9 @@ class Transport(Protocol):
     Attributes:
         name: What `Auth.transport` says; unique in a manager.
         ambient: Whether the browser attaches the token by itself, so that requests are origin-checked.
+
+    A transport that has a method `openapi_scheme()` says itself how it stands in OpenAPI: the method returns a Security
+    Scheme Object, like `{"type": "apiKey", "in": "header", "name": "X-Token"}`, or None. One without it is left out.
     """
 
     @property

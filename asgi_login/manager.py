@@ -28,7 +28,8 @@ class LoginManager(FixedAttributes, Generic[UserT]):
     Args:
         secret: The key, in one of these forms, or a sequence of them, of which the first signs and all verify:
             a str or bytes of at least 32 random bytes; a PEM together with `algorithm`; a dict with "private_key"
-            and "password" for an encrypted PEM; a Key.
+            and "password" for an encrypted PEM; an object with `get_secret_value()` that hides one of these, like
+            pydantic's SecretStr; a Key.
         token_url: Where clients log in, for OpenAPI and documentation; None where tokens come from elsewhere.
         algorithm: Of a secret that is no Key: "HS256", or "RS256" and others for a PEM.
         transports: Where tokens travel; those in headers are read before cookies.

@@ -1,8 +1,9 @@
 """The ASGI shell: authenticates each connection, tells the application through the scope, and cleans up."""
 
+import logging
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import cross_origin_error, write_to_state
@@ -12,6 +13,8 @@ from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, WebSocketRecord, answer
 from asgi_login.identities import Identities
 from asgi_login.scope import NO_COOKIES, ASGIApp, Receive, Scope, Send, path_prefixes, under
+
+_log = logging.getLogger("asgi_login")
 
 
 class AuthMiddleware(FixedAttributes):
@@ -61,6 +64,7 @@ class AuthMiddleware(FixedAttributes):
         self._skip = path_prefixes("skip", skip)
         self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
+        self._own_state = self._state_of
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection."""
@@ -68,6 +72,7 @@ class AuthMiddleware(FixedAttributes):
         if kind not in {"http", "websocket"}:
             if kind == "lifespan":
                 self._lifespan_state = scope.get("state")
+                self._own_state = self._first_own_state
             await self.app(scope, receive, send)
             return
         skipped = self._skip and under(scope, self._skip)
@@ -81,7 +86,7 @@ class AuthMiddleware(FixedAttributes):
         else:
             record = WebSocketRecord(auth, renewed, scope, send, receive, deny=self._deny_websocket)
             receive = record.receive
-        write_to_state(auth, self._state_of(scope))
+        write_to_state(auth, self._own_state(scope))
         outer = scope.get("asgi_login")
         scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
@@ -110,6 +115,17 @@ class AuthMiddleware(FixedAttributes):
             # The server handed out the state of all requests; one of them must not write into it.
             state = scope["state"] = dict(state)
         return state
+
+    def _first_own_state(self, scope: Scope) -> MutableMapping[str, object]:
+        """Do the same for the first request, when the application has filled the state of its lifespan."""
+        self._own_state = self._state_of
+        names = {"user", "scopes", "auth"}.intersection(cast("dict[str, object]", self._lifespan_state or {}))
+        if names:
+            _log.warning(
+                "the lifespan state has %s, which AuthMiddleware replaces in each request: choose another name",
+                " and ".join(map(repr, sorted(names))),
+            )
+        return self._state_of(scope)
 
 
 def _resolved(config: Config, resolve_route: Callable[[str], str] | None) -> Config:

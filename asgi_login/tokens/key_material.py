@@ -1,6 +1,6 @@
 """Key material: loaded from what the application has, and refused where it is weak or public knowledge."""
 
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
@@ -45,8 +45,17 @@ _TO_PEM = {
 }
 
 
-def to_bytes(value: str | bytes, name: str) -> bytes:
+class HasSecretValue(Protocol):
+    """What hides a secret from logs, like pydantic's SecretStr and SecretBytes."""
+
+    def get_secret_value(self) -> str | bytes:
+        """Return the secret."""
+        ...
+
+
+def to_bytes(value: str | bytes | HasSecretValue, name: str) -> bytes:
     """Return str as UTF-8; `name` is what an error calls it."""
+    value = revealed(value)
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -56,6 +65,12 @@ def to_bytes(value: str | bytes, name: str) -> bytes:
     except UnicodeEncodeError:
         # The error itself quotes the value.
         raise ValueError(f"{name} holds characters that UTF-8 cannot encode") from None
+
+
+def revealed(value: object) -> Any:  # noqa: ANN401 - who takes it checks what it is
+    """Return what an object hides that has `get_secret_value()`, and any other object as it is."""
+    reveal = None if isinstance(value, type) else getattr(value, "get_secret_value", None)
+    return reveal() if callable(reveal) else value
 
 
 def check_secret(secret: bytes, algorithm: str) -> None:
@@ -78,7 +93,7 @@ def check_secret(secret: bytes, algorithm: str) -> None:
         raise ValueError("this secret is printed in public documentation; " + GENERATE)
 
 
-def load_pem(pem: bytes, password: str | bytes | None) -> tuple[PrivateKey | None, PublicKey]:
+def load_pem(pem: bytes, password: str | bytes | HasSecretValue | None) -> tuple[PrivateKey | None, PublicKey]:
     """Return the private key, or None, and the public key of a PEM; raise ValueError if it has no such keys."""
     if password is not None:
         password = to_bytes(password, "password")

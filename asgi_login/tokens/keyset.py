@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self, TypeAlias
 
-from asgi_login.tokens.key_material import GENERATE, HMAC_BYTES, NOT_A_JWK
+from asgi_login.tokens.key_material import GENERATE, HMAC_BYTES, NOT_A_JWK, HasSecretValue, revealed
 from asgi_login.tokens.keys import Key
 
-Secret: TypeAlias = str | bytes | Mapping[str, str | bytes] | Key
+Secret: TypeAlias = str | bytes | HasSecretValue | Mapping[str, str | bytes | HasSecretValue] | Key
 """One key in any of the forms that LoginManager takes."""
 
 
@@ -30,6 +30,7 @@ class KeySet:
     @classmethod
     def of(cls, secret: Secret | Sequence[Secret], algorithm: str) -> Self:
         """Build a set from any form of LoginManager's `secret`; `algorithm` is that of those that are no Key."""
+        secret = revealed(secret)
         if isinstance(secret, (str, bytes, Mapping, Key)):
             return cls([_to_key(secret, algorithm)])
         if not isinstance(secret, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -55,6 +56,7 @@ class KeySet:
 
 
 def _to_key(secret: Secret, algorithm: str) -> Key:
+    secret = revealed(secret)
     if isinstance(secret, Key):
         return secret
     if not isinstance(secret, Mapping):

@@ -30,6 +30,7 @@ from helpers import (
     rsa_public_pem,
     unb64,
 )
+from pydantic import Secret, SecretBytes, SecretStr
 
 from asgi_login import Key, LoginManager
 
@@ -118,6 +119,44 @@ class TestForms:
     def test_no_key_at_all_is_refused(self, secret):
         with pytest.raises(ValueError, match="at least one key is needed"):
             LoginManager(secret)
+
+
+class TestHidden:
+    """What keeps a secret out of logs is taken wherever the secret is: pydantic's SecretStr, and what is like it."""
+
+    class Own:
+        def __init__(self, value):
+            self.value = value
+
+        def get_secret_value(self):
+            return self.value
+
+    @pytest.mark.parametrize(
+        "hide", [SecretStr, lambda text: SecretBytes(text.encode()), Own], ids=["str", "bytes", "own"]
+    )
+    def test_a_hidden_secret_is_the_secret(self, hide):
+        assert Key(hide(SECRET)).kid == Key(SECRET).kid
+        for secret in (hide(SECRET), [hide(SECRET)], (hide(SECRET), OTHER_SECRET)):
+            assert round_trip(make_manager(secret)) == "ada"
+
+    @pytest.mark.parametrize(
+        "hide", [SecretStr, lambda text: SecretBytes(text.encode()), Own], ids=["str", "bytes", "own"]
+    )
+    def test_a_hidden_pem_and_its_password_open(self, hide):
+        pem = encrypted_pem(rsa_pem(), PASSWORD).decode()
+        assert Key(hide(pem), "RS256", password=hide(PASSWORD.decode())).kid == Key(rsa_pem(), "RS256").kid
+        manager = make_manager({"private_key": hide(pem), "password": hide(PASSWORD.decode())}, algorithm="RS256")
+        assert round_trip(manager) == "ada"
+
+    def test_a_dict_that_is_hidden_as_a_whole_opens(self):
+        assert round_trip(make_manager(Secret({"private_key": rsa_pem()}), algorithm="RS256")) == "ada"
+
+    @pytest.mark.parametrize("hidden", [SecretStr("short"), SecretStr("changeme" * 8), Secret(5), SecretStr])
+    def test_a_hidden_secret_is_checked_and_not_shown(self, hidden):
+        with pytest.raises((ValueError, TypeError)) as caught:
+            LoginManager(hidden)
+        assert "short" not in str(caught.value).split()
+        assert "changeme" not in str(caught.value)
 
 
 class TestRotation:

@@ -12,6 +12,7 @@ from asgi_login.config import Config, Sessions, positive_timedelta
 from asgi_login.errors import ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
+from asgi_login.no_dependency import NotADependency
 from asgi_login.scope import HasScope, Scope
 from asgi_login.sessions import confirm_session, log_in, log_out, session_cookie
 from asgi_login.settings_elsewhere import SET_ELSEWHERE
@@ -22,7 +23,7 @@ UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
 
 
-class LoginManager(FixedAttributes, Generic[UserT]):
+class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
     """The logins of an application.
 
     Args:

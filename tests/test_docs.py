@@ -82,6 +82,13 @@ PAGES_THAT_RUN = [page for page in PAGES if any(block.kind in RUN for block in b
 PAGES_WITH_COMMANDS = [page for page in PAGES if any(block.kind == "console" for block in blocks(page))]
 
 
+def test_the_readmes_application_names_the_secret_that_is_missing(monkeypatch):
+    monkeypatch.delenv("SECRET", raising=False)
+    application = next(block for block in blocks(ROOT / "README.md") if "LoginManager[str](" in block.text)
+    with pytest.raises(ValueError, match="the environment variable set that it comes from, like SECRET"):
+        exec(compile(application.text, "README.md", "exec"), {})  # noqa: S102 - what a reader runs
+
+
 def of_pages(pages: list[Path]) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("page", pages, ids=lambda page: str(page.relative_to(ROOT)))
 
@@ -290,7 +297,7 @@ NOT_PROMISED = {
 
 
 # What a class is made of, and not what it is to its user.
-INTERNAL_BASES = {"SetOnce", "FixedAttributes"}
+INTERNAL_BASES = {"SetOnce", "FixedAttributes", "NotADependency"}
 
 
 def own_names(name: str, module: types.ModuleType) -> set[str]:

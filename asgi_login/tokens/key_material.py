@@ -84,8 +84,10 @@ def check_secret(secret: bytes, algorithm: str) -> None:
         )
     least = HMAC_BYTES[algorithm]
     if len(secret) < least:
+        empty = "" if secret.strip() else "is the environment variable set that it comes from, like SECRET? "
         raise ValueError(
             f"an {algorithm} secret needs at least {least} bytes, this one has {len(secret)} (RFC 7518 §3.2); "
+            + empty
             + GENERATE
         )
     text = secret.decode("latin-1").strip().lower()

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
 from asgi_login.config import Config
-from asgi_login.current import CURRENT, Holder, current_holder
+from asgi_login.current import CURRENT, HOW_TO_INSTALL, Holder, current_holder
 from asgi_login.errors import (
     AuthError,
     CrossOriginRequest,
@@ -20,7 +20,7 @@ from asgi_login.errors import (
     NotAuthenticated,
 )
 from asgi_login.scope import AnyScope, HasScope, scope_of
-from asgi_login.tokens import Claims, InvalidClaims, VerifiedToken, check_scope_names, check_times
+from asgi_login.tokens import SESSION, Claims, InvalidClaims, VerifiedToken, check_scope_names, check_times
 from asgi_login.transports import Transport
 
 UserT = TypeVar("UserT")
@@ -28,10 +28,7 @@ UserT = TypeVar("UserT")
 _NO_CLAIMS: Final[Claims] = MappingProxyType({})
 _NO_SCOPES: Final[frozenset[str]] = frozenset()
 
-NO_MIDDLEWARE: Final = (
-    "this request did not pass through AuthMiddleware: call install() of asgi_login.starlette, fastapi or quart, add "
-    "the LoginPlugin of asgi_login.litestar, or wrap another application in AuthMiddleware(app, manager)"
-)
+NO_MIDDLEWARE: Final = f"this request did not pass through AuthMiddleware: {HOW_TO_INSTALL}"
 
 
 class Auth(Generic[UserT]):
@@ -222,10 +219,18 @@ def refusal(
     except InvalidClaims as problem:
         return config.complete(InvalidToken(str(problem), expired=problem.expired))
     if not token.scopes.issuperset(scopes):
-        return config.complete(InsufficientScope("scope missing", required=scopes))
+        return config.complete(_scope_missing(token, scopes))
     if fresh and not auth.fresh:
         return config.complete(LoginNotFresh("the login is not fresh"))
     return None
+
+
+def _scope_missing(token: VerifiedToken, scopes: tuple[str, ...]) -> InsufficientScope:
+    error = InsufficientScope("scope missing", required=scopes)
+    if token.kind == SESSION:
+        # Who logged in with a form has never seen a token.
+        error.description = "The request requires higher privileges than this login has"
+    return error
 
 
 def with_others(auth: AnyAuth, others: Mapping[str, AnyAuth]) -> AnyAuth:

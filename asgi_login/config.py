@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 from urllib.parse import urlsplit
 
 from asgi_login.errors import (
@@ -24,11 +24,13 @@ _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
 _REALM = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")
 _LONGEST = timedelta(days=36_525)
+DEFAULT_TOKEN_URL: Final = "/auth/token"  # noqa: S105 - an address
 _URL = re.compile(r"[\x21-\x7e]+")
 _log = logging.getLogger("asgi_login")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+# Without slots: a frozen class that has them answers an attribute that is none of its fields with nonsense.
+@dataclass(frozen=True, kw_only=True)
 class Sessions:
     """Settings of logins in the browser.
 
@@ -85,7 +87,7 @@ class Config:
     session_cookie: CookieTransport | None
     remember_cookie: CookieTransport | None
     scopes: Mapping[str, str]
-    token_url: str
+    token_url: str | None
     default_expiry: timedelta
     sessions: Sessions | None
     redirect_to: str | None
@@ -98,7 +100,7 @@ class Config:
     def __post_init__(self) -> None:
         _check_type("name", self.name, str)
         _check_type("realm", self.realm, str)
-        _check_type("token_url", self.token_url, str)
+        _check_type("token_url", self.token_url, str, type(None))
         _check_type("sessions", self.sessions, Sessions, type(None))
         if not callable(self.clock):
             raise TypeError("clock is a function that returns seconds since the epoch, like time.time")

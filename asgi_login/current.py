@@ -5,6 +5,11 @@ from typing import Any, Final, Generic, NoReturn, TypeVar
 
 AuthT = TypeVar("AuthT")
 
+HOW_TO_INSTALL: Final = (
+    "call install(app, manager) of asgi_login.starlette, asgi_login.fastapi or asgi_login.quart, add "
+    "LoginPlugin(manager) of asgi_login.litestar, or wrap the application in AuthMiddleware(app, manager)"
+)
+
 
 class Holder(Generic[AuthT]):
     """Holds the Auth of the request that is being handled, until it is over.
@@ -46,8 +51,8 @@ def current_holder() -> Holder[Any]:
     holder = CURRENT.get(None)
     if holder is None:
         raise RuntimeError(
-            "no request is being handled here: wrap the application in AuthMiddleware; in a thread that lost its "
-            'context, pass scope["state"]["auth"] along instead'
+            f"no request is being handled here: {HOW_TO_INSTALL}; "
+            'in a thread that lost its context, pass scope["state"]["auth"] along instead'
         )
     if not holder.is_open:
         raise RuntimeError(

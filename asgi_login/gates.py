@@ -120,6 +120,8 @@ class Gate(Wrapper):
         >>> Mount("/admin", app=Gate(admin, scopes=["admin"], exempt=["/admin/login"]))
     """
 
+    _otherwise = "set it on the application behind the gate, which is its .app"
+
     def __init__(
         self,
         app: AnyApp,

@@ -9,13 +9,14 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any, cast
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import http_answer, mark_refusal
 from asgi_login.gates import check_current
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.openapi import REFUSALS, security_schemes
+from asgi_login.openapi import REFUSALS, Scheme, scheme_names, security_schemes
 from asgi_login.paths import path_prefixes
 from asgi_login.scope import ASGIApp, Receive, Scope, Send
 from asgi_login.tokens import check_scope_names
@@ -35,7 +36,7 @@ except ImportError as _missing:
     raise ImportError("asgi_login.litestar needs Litestar 2.24 or later: pip install litestar") from _missing
 
 
-class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
+class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
     """Everything that an application needs, in one line.
 
     Args:
@@ -62,6 +63,8 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
         websocket_denial: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._managers = tuple(manager) if isinstance(manager, Sequence) else (manager,)
+        self._schemes = {one.config.name: security_schemes(one.config) for one in self._managers}
+        self._names: dict[Scheme, str] = {}
         self._skip = path_prefixes("skip", skip)
         self._passive = path_prefixes("passive", passive)
         self._deny = None if websocket_denial is None else _denial(websocket_denial)
@@ -81,12 +84,10 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
         if app_config.openapi_config is not None:
             openapi = app_config.openapi_config = copy(app_config.openapi_config)
             components = openapi.components if isinstance(openapi.components, list) else [openapi.components]
-            schemes = {
-                name: _scheme(one)
-                for manager in self._managers
-                for name, one in security_schemes(manager.config).items()
-            }
-            openapi.components = [*components, Components(security_schemes={**schemes})]
+            taken = {name for one in components for name in one.security_schemes or {}}
+            self._names = scheme_names((one for found in self._schemes.values() for one in found), taken)
+            ours = {name: _scheme(one.definition) for one, name in self._names.items()}
+            openapi.components = [*components, Components(security_schemes={**ours})]
         return app_config
 
     def receive_route(self, route: BaseRoute) -> None:
@@ -108,9 +109,9 @@ class LoginPlugin(InitPlugin, ReceiveRoutePlugin):
         if not guards:
             return
         scopes = list(dict.fromkeys(scope for one in guards for scope in one.scopes))
-        names = {one.manager for one in guards} - {None}
-        managers = [one.config for one in self._managers if not names or one.config.name in names]
-        required = [{name: scopes} for config in managers for name in security_schemes(config)]
+        managers = {one.manager for one in guards} - {None}
+        schemes = [one for name in self._schemes if not managers or name in managers for one in self._schemes[name]]
+        required = [{self._names[one]: scopes} for one in schemes if one in self._names]
         handler.security = [
             *(handler.security or ()),
             *(one for one in required if one not in (handler.security or ())),
@@ -124,12 +125,16 @@ _REFUSALS = {
 }
 
 
-class Guard:
+class Guard(FixedAttributes):
     """What `guard` returns."""
 
+    scopes: tuple[str, ...]
+    manager: str | None
+    _otherwise = "what a guard asks for is said in guard(...)"
+
     def __init__(self, scopes: tuple[str, ...], manager: str | None, *, fresh: bool) -> None:
-        self.scopes: tuple[str, ...] = scopes
-        self.manager: str | None = manager
+        self.scopes = scopes
+        self.manager = manager
         self._fresh = fresh
 
     async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, /) -> None:
@@ -226,10 +231,18 @@ async def _mark_for_websockets(problem: Exception, scope: Any) -> None:  # noqa:
         mark_refusal(problem)
 
 
-def _scheme(scheme: dict[str, Any]) -> SecurityScheme:
-    if scheme["type"] == "apiKey":
-        return SecurityScheme(type="apiKey", name=scheme["name"], security_scheme_in=scheme["in"])
-    flow = scheme["flows"]["password"]
-    return SecurityScheme(
-        type="oauth2", flows=OAuthFlows(password=OAuthFlow(token_url=flow["tokenUrl"], scopes=flow["scopes"]))
-    )
+def _scheme(definition: dict[str, Any]) -> SecurityScheme:
+    flows = {_snake_case(name): OAuthFlow(**_arguments(flow)) for name, flow in definition.pop("flows", {}).items()}
+    arguments = _arguments(definition)
+    if "in" in arguments:
+        arguments["security_scheme_in"] = arguments.pop("in")
+    return SecurityScheme(**arguments, flows=OAuthFlows(**flows) if flows else None)
+
+
+def _arguments(definition: dict[str, Any]) -> dict[str, Any]:
+    return {_snake_case(name): value for name, value in definition.items()}
+
+
+def _snake_case(name: str) -> str:
+    """Return what Litestar's classes call a member of OpenAPI: `tokenUrl` is `token_url`."""
+    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

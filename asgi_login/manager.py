@@ -6,13 +6,16 @@ from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, Generic, TypeVar, overload
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import auth_of_manager, refusal, settings_of, token_of
 from asgi_login.config import Config, Sessions, positive_timedelta, warn_of_relative_next
 from asgi_login.errors import ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
+from asgi_login.no_dependency import NotADependency
 from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
+from asgi_login.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, Transport, put_cookie
 
@@ -20,14 +23,15 @@ UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
 
 
-class LoginManager(Generic[UserT]):
+class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
     """Holds the settings of an application's logins, loads its users and issues its tokens.
 
     Args:
         secret: The key, in one of these forms, or a sequence of them, of which the first signs and all verify:
             a str or bytes of at least 32 random bytes; a PEM together with `algorithm`; a dict with "private_key"
-            and "password" for an encrypted PEM; a Key.
-        token_url: Where clients log in, for OpenAPI and documentation.
+            and "password" for an encrypted PEM; an object with `get_secret_value()` that hides one of these, like
+            pydantic's SecretStr; a Key.
+        token_url: Where clients log in, for OpenAPI and documentation; None if tokens come from elsewhere.
         algorithm: The algorithm of a secret that is not a Key: "HS256", or "RS256" and others for a PEM.
         transports: Where tokens travel. Headers are read before cookies.
         default_expiry: How long access tokens live, as a timedelta.
@@ -58,10 +62,12 @@ class LoginManager(Generic[UserT]):
         ...     return await db.get_user(sub)
     """
 
+    _set_elsewhere = SET_ELSEWHERE
+
     def __init__(
         self,
         secret: Secret | Sequence[Secret],
-        token_url: str = "/auth/token",  # noqa: S107 - an address
+        token_url: str | None = "/auth/token",  # noqa: S107 - an address
         *,
         algorithm: str = "HS256",
         transports: Iterable[Transport] = (BearerTransport(),),
@@ -122,8 +128,8 @@ class LoginManager(Generic[UserT]):
         return self._config.name
 
     @property
-    def token_url(self) -> str:
-        """Where clients log in."""
+    def token_url(self) -> str | None:
+        """Where clients log in, or None where tokens come from elsewhere."""
         return self._config.token_url
 
     @overload
@@ -171,7 +177,7 @@ class LoginManager(Generic[UserT]):
         Raises:
             TypeError: `sub` is not a non-empty str, or a claim has no JSON form.
             ValueError: `expires` is not positive, a claim would be refused on reading, the token would be longer
-                than 8,192 bytes, or this manager has only a public key.
+                than 16,384 bytes, or this manager has only a public key.
 
         Example:
             >>> manager.create_access_token(data={"sub": "ada"}, scopes=["orders:read"])

@@ -1,8 +1,9 @@
 """The ASGI shell: authenticates each connection, tells the application through the scope, and cleans up."""
 
+import logging
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any, overload
+from typing import Any, cast, overload
 
 from asgi_login.auth import all_settings_of, cross_origin_error, write_to_state
 from asgi_login.authenticator import Authenticator, Renew
@@ -29,6 +30,8 @@ from asgi_login.scope import (
 from asgi_login.sessions import keep_session, renew_session
 from asgi_login.wrapper import Wrapper
 
+_log = logging.getLogger("asgi_login")
+
 
 class AuthMiddleware(Wrapper):
     """Wraps any ASGI application; afterwards `scope["state"]` has `user`, `scopes` and `auth`.
@@ -53,6 +56,8 @@ class AuthMiddleware(Wrapper):
         >>> manager = LoginManager(secrets.token_bytes(32))
         >>> app = AuthMiddleware(hello, manager, skip=["/static"])
     """
+
+    _otherwise = "set it on the application inside, which is the middleware's .app, or on the manager's constructor"
 
     def __init__(
         self,
@@ -80,6 +85,7 @@ class AuthMiddleware(Wrapper):
         self._passive = path_prefixes("passive", passive)
         self._deny_websocket = deny_websocket
         self._lifespan_state: object = None
+        self._own_state = self._state_of
 
     @overload
     async def __call__(self, scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None: ...
@@ -105,7 +111,7 @@ class AuthMiddleware(Wrapper):
         else:
             record = WebSocketRecord(auth, renewed, scope, send, receive, deny=self._deny_websocket)
             receive = record.receive
-        write_to_state(auth, self._state_of(scope))
+        write_to_state(auth, self._own_state(scope))
         outer: RequestRecord | None = scope.get("asgi_login")
         if outer is not None:
             self._meet(outer)
@@ -132,6 +138,7 @@ class AuthMiddleware(Wrapper):
     async def _pass_through(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             self._lifespan_state = scope.get("state")
+            self._own_state = self._first_own_state
         await self.app(scope, receive, send)
 
     def _meet(self, outer: RequestRecord) -> None:
@@ -148,6 +155,17 @@ class AuthMiddleware(Wrapper):
             # The server handed out the state of all requests; one of them must not write into it.
             state = scope["state"] = dict(state)
         return state
+
+    def _first_own_state(self, scope: Scope) -> MutableMapping[str, object]:
+        """Do the same for the first request, when the application has filled the state of its lifespan."""
+        self._own_state = self._state_of
+        names = {"user", "scopes", "auth"}.intersection(cast("dict[str, object]", self._lifespan_state or {}))
+        if names:
+            _log.warning(
+                "the lifespan state has %s, which AuthMiddleware replaces in each request: choose another name",
+                " and ".join(map(repr, sorted(names))),
+            )
+        return self._state_of(scope)
 
 
 def _authenticator(configs: Sequence[Config], renew: Renew) -> Any:  # noqa: ANN401 - one for one manager, or for several

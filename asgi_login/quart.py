@@ -50,17 +50,22 @@ def install(
         skip: Paths, and everything below them, at which nobody is looked at.
         passive: Paths, and everything below them, at which a session is not renewed.
 
+    A handler that the application itself has for AuthError stays.
+
     Example:
         >>> app = Quart(__name__)
         >>> install(app, manager)
     """
     if not isinstance(app, Quart):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"install(app, manager) takes the application first, not {type(app).__name__}")
-    if AuthError in app.error_handler_spec[None][None]:
+    if "asgi_login" in app.extensions:
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
     wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip, passive=passive)
     app.asgi_app = wrapped  # type: ignore[method-assign]
-    app.register_error_handler(AuthError, _answer_auth_error)
+    app.extensions["asgi_login"] = manager
+    # A handler that the application has registered for this is what it wants.
+    if AuthError not in app.error_handler_spec[None][None]:
+        app.register_error_handler(AuthError, _answer_auth_error)
     got_request_exception.connect(_note_failure, app)
     got_websocket_exception.connect(_note_failure, app)
     # First, so that a `current_user` of the application's own processors stays.

@@ -42,6 +42,8 @@ def install(
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await websocket.send_text("not authenticated"); await websocket.close()`.
 
+    A handler that the application itself has for AuthError stays.
+
     `redirect_to` may be the name of one of the application's routes; it is looked up when the application starts.
 
     Example:
@@ -55,7 +57,8 @@ def install(
     deny = None if websocket_denial is None else _denial(websocket_denial)
     paths = _Paths(skip=path_prefixes("skip", skip), passive=path_prefixes("passive", passive))
     app.add_middleware(_Stack(manager, paths, app.url_path_for, deny))
-    app.add_exception_handler(AuthError, answer_auth_error)
+    # A handler that the application has registered for this is what it wants.
+    app.exception_handlers.setdefault(AuthError, answer_auth_error)
 
 
 class _Paths(TypedDict):

@@ -9,7 +9,7 @@ from asgi_login.manager import LoginManager
 from asgi_login.transports import BearerTransport, CookieTransport, HeaderTransport
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Credentials:
     """What a test client sends to be a certain user.
 

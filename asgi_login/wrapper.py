@@ -4,10 +4,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from asgi_login.asgi2 import single_callable
+from asgi_login.attributes import FixedAttributes
 from asgi_login.scope import AnyApp, ASGIApp
 
 
-class Wrapper:
+class Wrapper(FixedAttributes):
     """An ASGI application around another one, which passes on what Starlette asks of a mounted application.
 
     `url_for("admin:users")` looks through the routes of what is mounted as "admin".
@@ -16,8 +17,10 @@ class Wrapper:
         app: The application inside; one of ASGI 2 if its signature says so.
     """
 
+    app: ASGIApp
+
     def __init__(self, app: AnyApp) -> None:
-        self.app: ASGIApp = single_callable(app)
+        self.app = single_callable(app)
 
     @property
     def routes(self) -> Sequence[object]:

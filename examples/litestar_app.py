@@ -24,8 +24,8 @@ passwords = PasswordHash.recommended()  # Argon2id
 HASHES = {"ada": passwords.hash("correct horse"), "bob": passwords.hash("battery staple")}  # instead of a database
 NOBODY = passwords.hash("nobody")  # verified for unknown names, so that they take the same time
 SCOPES = {"ada": {"orders:read"}, "bob": set()}
-# Without SECRET this raises an error that shows the command to make one. The cookie needs TLS. Firefox and new versions
-# of Chrome also accept http://localhost; for other browsers use CookieTransport.insecure_for_development().
+# Without SECRET this raises an error that names it and shows the command to make one. The cookie needs TLS. Firefox and
+# new versions of Chrome accept http://localhost; for other browsers use CookieTransport.insecure_for_development().
 manager = LoginManager[str](
     os.environ.get("SECRET", ""),
     "/token",

@@ -145,6 +145,35 @@ class TestWhatTheApplicationGets:
             assert [one is other for one, other in zip(seen.pop(), (scope, receive, send), strict=True)] == [True] * 3
             assert scope == {"type": kind, "state": {"a": 1}}
 
+    @pytest.mark.parametrize(
+        ("state", "named"),
+        [
+            ({"auth": 1, "scopes": 2, "user": 3, "db": 4}, "'auth' and 'scopes' and 'user'"),
+            ({"auth": object()}, "'auth'"),
+            ({"db": 1}, None),
+            ({}, None),
+            (None, None),
+        ],
+    )
+    async def test_names_of_the_lifespan_state_that_requests_replace_are_warned_of_once(
+        self, logins, state, named, caplog
+    ):
+        async def app(scope, receive, send):
+            if scope["type"] == "lifespan" and state is not None:
+                # What an application does during its startup, after the middleware has passed the scope on.
+                scope["state"].update(state)
+
+        shared = {}
+        middleware = AuthMiddleware(app, logins.manager)
+        await middleware({"type": "lifespan", **({} if state is None else {"state": shared})}, None, None)
+        for _ in range(3):
+            scope = driver.make_scope("http", "/", method="GET") | {"state": dict(shared)}
+            await middleware(scope, None, None)
+            assert scope["state"].keys() == {"user", "scopes", "auth"} | shared.keys()
+        warnings = [one.getMessage() for one in caplog.records if one.levelno == logging.WARNING]
+        assert len(warnings) == (named is not None)
+        assert all(f"the lifespan state has {named}, which AuthMiddleware replaces" in one for one in warnings)
+
     async def test_a_request_passes_with_its_own_scope_and_receive(self, logins):
         seen = []
 

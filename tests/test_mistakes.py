@@ -1,20 +1,27 @@
 """What people get wrong in the first hour, and the sentence that tells them how to mend it."""
 
+import inspect
+import json
 import logging
+import traceback
+import uuid
+from datetime import UTC, datetime
 
 import pytest
 from browser_jar import Browser
-from fastapi import FastAPI
-from helpers import COOKIE, OTHER_SECRET, SECRET, Clock, http_scope, make_manager
+from fastapi import Depends, FastAPI
+from helpers import COOKIE, OTHER_SECRET, SECRET, Clock, bearer, cookie, http_scope, make_manager, request
 from litestar import Litestar
+from pydantic import SecretStr
 from quart import Quart
 from starlette.applications import Starlette
 from starlette.responses import Response
+from starlette.testclient import TestClient
 
 import asgi_login.fastapi
 import asgi_login.quart
 import asgi_login.starlette
-from asgi_login import AuthMiddleware, CookieTransport, get_auth, login_required
+from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, Gate, Sessions, get_auth, login_required
 from asgi_login.litestar import LoginPlugin, guard
 
 INSTALLS = [
@@ -22,6 +29,9 @@ INSTALLS = [
     (FastAPI, asgi_login.fastapi.install),
     (lambda: Quart("app"), asgi_login.quart.install),
 ]
+
+
+EVERY_WAY = r"install\(app, manager\).*LoginPlugin\(manager\).*AuthMiddleware\(app, manager\)"
 
 
 async def hello(scope, receive, send):
@@ -54,8 +64,107 @@ def test_something_else_than_a_manager_is_named(arguments):
 
 
 def test_a_scope_that_met_no_middleware_names_every_way_to_install_it():
-    with pytest.raises(RuntimeError, match=r"install\(\).*LoginPlugin.*AuthMiddleware\(app, manager\)"):
+    with pytest.raises(RuntimeError, match=EVERY_WAY):
         get_auth(http_scope("GET", "/", []))
+
+
+def test_a_decorated_view_that_met_no_middleware_names_every_way_to_install_it():
+    @login_required
+    def view():
+        return "in"
+
+    with pytest.raises(RuntimeError, match=EVERY_WAY):
+        view()
+
+
+def test_a_manager_of_the_core_as_a_dependency_names_the_one_that_is():
+    app = FastAPI()
+    core = make_manager()
+    with pytest.raises(TypeError, match=r"write `from asgi_login.fastapi import LoginManager`"):
+        app.get("/", dependencies=[Depends(core)])(lambda: None)
+    with pytest.raises(TypeError, match=r"write `from asgi_login.fastapi import LoginManager`"):
+        core(object())
+    # The class itself, and the one that is a dependency, have their signatures.
+    assert "secret" in inspect.signature(asgi_login.LoginManager).parameters
+    assert "connection" in inspect.signature(asgi_login.fastapi.LoginManager(SECRET)).parameters
+
+
+JWK = {
+    "kty": "RSA",
+    "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1",
+    "e": "AQAB",
+}
+
+
+@pytest.mark.parametrize("algorithm", ["HS256", "RS256"])
+@pytest.mark.parametrize("document", [JWK, {"keys": [JWK]}], ids=["JWK", "JWKS"])
+@pytest.mark.parametrize("write", [dict, json.dumps, str], ids=["dict", "text", "repr"])
+def test_a_jwk_or_a_set_as_secret_is_named(document, write, algorithm):
+    with pytest.raises(ValueError, match=r"this is a JWK.*PEM"):
+        asgi_login.LoginManager(write(document), algorithm=algorithm, audience="api")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind"),
+    [
+        (uuid.UUID(int=7), "UUID"),
+        ([uuid.UUID(int=7)], "UUID"),
+        ({"at": datetime(2026, 1, 1, tzinfo=UTC)}, "datetime"),
+        ({1}, "set"),
+        (b"bytes", "bytes"),
+        ({(1, 2): 3}, "tuple"),
+    ],
+)
+def test_a_claim_without_a_json_form_is_named_and_not_shown(value, kind):
+    with pytest.raises(TypeError, match=rf"data\['tenant'\] has no JSON form \(.*{kind}.*like str\(value\)") as caught:
+        make_manager().create_access_token(data={"sub": "ada", "tenant": value})
+    assert "00000007" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("-inf")], (circle := {})])
+def test_a_claim_that_no_json_can_hold_is_named(value):
+    circle["itself"] = circle
+    with pytest.raises(ValueError, match=r"data\['tenant'\] holds NaN, an infinite number or itself"):
+        make_manager().create_access_token(data={"sub": "ada", "tenant": value})
+
+
+def test_a_claim_whose_name_is_no_str_is_told_so():
+    with pytest.raises(TypeError, match="name is a tuple: names are str"):
+        make_manager().create_access_token(data={"sub": "ada", (1, 2): 3})
+
+
+@pytest.mark.parametrize("argument", ["redirect_to", "reauthenticate_at"])
+@pytest.mark.parametrize(("make", "install"), INSTALLS[:2], ids=["Starlette", "FastAPI"])
+def test_the_name_of_a_route_that_there_is_not_names_the_setting(make, install, argument):
+    app = make()
+    sessions = Sessions(reauthenticate_at="log-in") if argument == "reauthenticate_at" else Sessions()
+    install(app, make_manager(sessions=sessions, redirect_to="log-in" if argument == "redirect_to" else None))
+    with pytest.raises(Exception, match="log-in") as caught, TestClient(app):
+        pass
+    assert f"{argument}='log-in' is taken for the name of a route" in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("secret", ["", b"", " \n", SecretStr("")], ids=repr)
+def test_an_empty_secret_asks_for_the_environment_variable(secret):
+    with pytest.raises(ValueError, match=r"environment variable set that it comes from, like SECRET\? make one"):
+        asgi_login.LoginManager(secret)
+
+
+@pytest.mark.parametrize(
+    ("how", "words"), [("session", "than this login has"), ("token", "than the token grants")], ids=["session", "token"]
+)
+def test_a_403_for_a_session_does_not_speak_of_a_token(how, words):
+    manager = make_manager(transports=[BearerTransport(), CookieTransport()])
+    if how == "session":
+        browser = Browser.of(manager)
+        browser.send(lambda scope: manager.login_user(scope, "ada", scopes=["orders:read"]))
+        headers = [cookie(browser.token())]
+    else:
+        headers = [bearer(manager.create_access_token(data={"sub": "ada"}, scopes=["orders:read"]))]
+    answer = request(AuthMiddleware(Gate(hello, scopes=["orders:write"]), manager), headers=headers)
+    assert (answer.status, answer.json()["error"]) == (403, "insufficient_scope")
+    assert answer.json()["error_description"] == f"The request requires higher privileges {words}"
+    assert words in answer.header("www-authenticate")
 
 
 @pytest.mark.parametrize("wrong", [Response(), "ada", None], ids=["response", "str", "None"])

@@ -1,6 +1,5 @@
 """The dependencies: the user of a request, found by the middleware or, without one, here."""
 
-from collections.abc import Sequence
 from inspect import Signature
 from typing import Generic, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
@@ -8,11 +7,12 @@ from weakref import WeakKeyDictionary, WeakSet
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refusal
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest
-from asgi_login.fastapi.openapi import SecurityScheme, dependency_signature
+from asgi_login.fastapi.openapi import dependency_signature
 from asgi_login.gates import application_exception
 from asgi_login.manager_clashes import check_newcomer
 from asgi_login.starlette import answer_auth_error
@@ -88,16 +88,15 @@ class Authentication(Generic[UserT]):
         return None if error else auth.user
 
 
-class OptionalUser(Generic[UserT]):
+class OptionalUser(FixedAttributes, Generic[UserT]):
     """The dependency `manager.optional`: the user, or None."""
 
-    def __init__(self, authentication: Authentication[UserT], schemes: Sequence[SecurityScheme]) -> None:
+    def __init__(self, authentication: Authentication[UserT]) -> None:
         self._authentication = authentication
-        self.__signature__: Signature = dependency_signature(schemes)
+        # Without security schemes: OpenAPI would say that a login is required.
+        self.__signature__: Signature = dependency_signature(())
 
-    async def __call__(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
-    ) -> UserT | None:
+    async def __call__(self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None) -> UserT | None:
         """Return the user if there is one who has the scopes; what the loader raises is raised.
 
         Raises:

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from fastapi import FastAPI, WebSocket
 
 from asgi_login.config import HasConfig
-from asgi_login.fastapi.openapi import list_refusals
+from asgi_login.fastapi.openapi import complete_openapi
 from asgi_login.starlette import install as install_starlette
 
 
@@ -27,5 +27,4 @@ def install(
         websocket_denial: What is done instead of refusing a websocket; the websocket is accepted first.
     """
     install_starlette(app, manager, skip=skip, passive=passive, websocket_denial=websocket_denial)
-    managers = manager if isinstance(manager, Sequence) else (manager,)
-    list_refusals(app, [one.config for one in managers])
+    complete_openapi(app)

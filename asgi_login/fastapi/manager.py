@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from inspect import Signature
-from typing import Generic, NoReturn, TypedDict, TypeVar, Unpack
+from typing import Generic, TypedDict, TypeVar, Unpack
 
 from fastapi import FastAPI, HTTPException
 from fastapi.requests import HTTPConnection
@@ -16,6 +16,7 @@ from asgi_login.fastapi.dependency import Authentication, OptionalUser
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
 from asgi_login.manager import LoginManager as CoreLoginManager
+from asgi_login.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.tokens import Secret
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
@@ -54,7 +55,8 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
 
     Args:
         secret: The key, in any of the forms that `asgi_login.LoginManager` takes.
-        token_url: Where clients log in: what the Authorize button of /docs posts to.
+        token_url: Where clients log in: what the Authorize button of /docs posts to; None where tokens come from
+            elsewhere.
         algorithm: Of a secret that is no Key.
         use_cookie: Whether the token is also read from a cookie, after the header.
         use_header: Whether the token is read from the Authorization header.
@@ -79,10 +81,13 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         ... async def home(user: Annotated[User | None, Depends(manager.optional)]): ...
     """
 
+    optional: OptionalUser[UserT]
+    """A dependency that returns the user, or None where there is none."""
+
     def __init__(  # noqa: PLR0917 - fastapi-login's order
         self,
         secret: Secret | Sequence[Secret],
-        token_url: str = "/auth/token",  # noqa: S107 - an address
+        token_url: str | None = "/auth/token",  # noqa: S107 - an address
         algorithm: str = "HS256",
         use_cookie: bool = False,  # noqa: FBT001, FBT002 - fastapi-login's order
         use_header: bool = True,  # noqa: FBT001, FBT002 - the same
@@ -93,9 +98,10 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         out_of_scope_exception: ExceptionOrClass | None = None,
         **core: Unpack[CoreSettings],
     ) -> None:
-        if "tokenUrl" in core:
-            raise TypeError("tokenUrl= is called token_url= now")
+        _check_known(core)
         if "transports" not in core:
+            if cookie_name != _COOKIE_NAME and not use_cookie:
+                raise ValueError("cookie_name= names a cookie that nobody reads: pass use_cookie=True with it")
             core["transports"] = _transports(cookie_name if use_cookie else None, use_header=use_header)
         elif use_cookie or not use_header or cookie_name != _COOKIE_NAME:
             raise ValueError(
@@ -115,8 +121,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         self._authentication = authentication
         schemes = security_dependencies(self.config)
         self.__signature__: Signature = dependency_signature(schemes)
-        self.optional: OptionalUser[UserT] = OptionalUser(authentication, schemes)
-        """A dependency that returns the user, or None where there is none."""
+        self.optional = OptionalUser(authentication)
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
@@ -167,18 +172,21 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         """What is raised instead of our 401, or None; set in the constructor only."""
         return self.config.not_authenticated_exception
 
-    @not_authenticated_exception.setter
-    def not_authenticated_exception(self, _: object) -> NoReturn:
-        raise AttributeError("pass not_authenticated_exception= to LoginManager(...): it cannot be changed later")
-
     @property
     def out_of_scope_exception(self) -> ExceptionOrClass | None:
         """What is raised instead of our 403, or None; set in the constructor only."""
         return self.config.out_of_scope_exception
 
-    @out_of_scope_exception.setter
-    def out_of_scope_exception(self, _: object) -> NoReturn:
-        raise AttributeError("pass out_of_scope_exception= to LoginManager(...): it cannot be changed later")
+
+def _check_known(core: Mapping[str, object]) -> None:
+    """Raise TypeError for an argument that there is not, and say which there is in its place."""
+    for name in core:
+        if name not in CoreSettings.__annotations__:
+            if name == "tokenUrl":
+                raise TypeError("tokenUrl= is called token_url= now")
+            raise TypeError(
+                f"LoginManager takes no argument {name}=: {SET_ELSEWHERE.get(name, 'there is no such setting')}"
+            )
 
 
 def _transports(cookie_name: str | None, *, use_header: bool) -> list[Transport]:

@@ -1,7 +1,7 @@
 """TokenCodec: the keys that sign them, what they may claim, and how they are issued and verified.
 
 Read `verified` first, which is what comes out; then `codec`, which issues and verifies. It builds on the others:
-`keys` (with `key_material` and `keyset`), `claims`, `cache`, `strict_json` and `base64url`.
+`keys` (with `key_material`, `key_forms` and `keyset`), `claims`, `cache`, `strict_json` and `base64url`.
 """
 
 from asgi_login.tokens.base64url import encode

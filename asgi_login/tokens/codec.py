@@ -19,7 +19,7 @@ from asgi_login.tokens.keyset import KeySet
 from asgi_login.tokens.strict_json import InvalidJSON, parse_object, thawed
 from asgi_login.tokens.verified import InvalidClaims, VerifiedToken, check_times
 
-MAX_TOKEN_BYTES: Final = 8_192
+MAX_TOKEN_BYTES: Final = 16_384
 MAX_HEADER_BYTES: Final = 1_024
 
 # The `typ` that is written (RFC 8725 §3.11), and the kind of token that each `typ` means on reading. Our access tokens
@@ -92,7 +92,7 @@ class TokenCodec:
 
     def _verify_uncached(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
         if len(token) > MAX_TOKEN_BYTES:
-            raise InvalidToken("longer than 8,192 bytes")
+            raise InvalidToken("longer than 16,384 bytes")
         signed, _, signature = token.rpartition(b".")
         header, _, payload = signed.partition(b".")
         # Without the alphabet, only the two dots are left. A regular expression takes three times as long.
@@ -153,15 +153,13 @@ class TokenCodec:
         claims = {**data, "iat": int(now), "jti": self.random_id()}
         issued = {"iss": self.rules.issuer, "aud": self.rules.audience}
         claims.update({name: value for name, value in issued.items() if value is not None})
+        payload = _to_json(claims)
         try:
-            payload = json.dumps(claims, separators=(",", ":"), allow_nan=False, default=thawed).encode()
             verified = self.rules.check(parse_object(payload), now, kind=kind, kid=key.kid)
         except InvalidClaims as problem:
             raise UnacceptableTokenError(f"this token would be refused: {problem}") from None
         except InvalidJSON as problem:
             raise UnacceptableTokenError(f"this token would be refused: data is {problem}") from None
-        except RecursionError:
-            raise UnacceptableTokenError("this token would be refused: data is nested too deeply") from None
         signed = _header(key, kind) + b"." + encode(payload)
         token = signed + b"." + encode(key.sign(signed))
         if len(token) > MAX_TOKEN_BYTES:
@@ -203,6 +201,33 @@ def peek_expiry(token: str) -> float | None:
     except (IndexError, ValueError):
         return None
     return exp if (type(exp) is int or type(exp) is float) and 0 <= exp <= MAX_NUMERIC_DATE else None
+
+
+def _to_json(claims: Mapping[str, object]) -> bytes:
+    try:
+        return json.dumps(claims, separators=(",", ":"), allow_nan=False, default=thawed).encode()
+    except RecursionError:
+        raise UnacceptableTokenError("this token would be refused: data is nested too deeply") from None
+    except (TypeError, ValueError):
+        # The claims one by one, because json does not say which it was.
+        for name, value in claims.items():
+            _check_has_json_form(name, value)
+        raise
+
+
+def _check_has_json_form(name: object, value: object) -> None:
+    """Raise what is wrong with a claim, by its name; the value is the application's own and is not shown."""
+    if not isinstance(name, str):
+        raise TypeError(f"data has a claim whose name is a {type(name).__name__}: names are str")
+    try:
+        json.dumps(value, allow_nan=False, default=thawed)
+    except TypeError as problem:
+        # json names the type only.
+        raise TypeError(f"data[{name!r}] has no JSON form ({problem}): write it as a str, like str(value)") from None
+    except ValueError:
+        raise UnacceptableTokenError(
+            f"this token would be refused: data[{name!r}] holds NaN, an infinite number or itself"
+        ) from None
 
 
 def _header(key: Key, typ: str) -> bytes:

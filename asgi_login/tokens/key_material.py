@@ -1,12 +1,12 @@
 """Key material: loaded from what the application has, and refused where it is weak or public knowledge."""
 
-import re
-from codecs import BOM_UTF8
-from typing import TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
+
+from asgi_login.tokens.key_forms import Form, form_of
 
 PrivateKey: TypeAlias = (
     rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
@@ -32,11 +32,30 @@ _PUBLIC_SECRETS = (
     *("changeme", "change-me", "changethis", "change-this", "password"),
 )
 GENERATE = 'make one with: python -c "import secrets; print(secrets.token_urlsafe(48))"'
-_NOT_A_SECRET = re.compile(rb'\s*(?:ssh-|ecdsa-sha2-|\{\s*"[^{}]*"(?:kty|keys)"|\{\s*"(?:kty|keys)")')
+NOT_A_JWK = "this is a JWK or a set of them, and a key is read from a PEM: PyJWT's jwt.PyJWK(jwk).key can write one"
+_TO_PEM = {
+    Form.ARMOUR: "this is no PEM of a usable private or public key",
+    Form.JWK: NOT_A_JWK,
+    Form.SSH: "this is an SSH key, and a key is read from a PEM: make one with: ssh-keygen -e -m pkcs8 -f key.pub",
+    Form.DER: (
+        "this is a key in DER, and a key is read from a PEM: make one with: openssl pkey -pubin -inform DER, or put "
+        "its base64 between -----BEGIN PUBLIC KEY----- and -----END PUBLIC KEY-----"
+    ),
+    Form.POINT: "this is the point of an EC key, and a key is read from a PEM",
+}
 
 
-def to_bytes(value: str | bytes, name: str) -> bytes:
+class HasSecretValue(Protocol):
+    """What hides a secret from logs, like pydantic's SecretStr and SecretBytes."""
+
+    def get_secret_value(self) -> str | bytes:
+        """Return the secret."""
+        ...
+
+
+def to_bytes(value: str | bytes | HasSecretValue, name: str) -> bytes:
     """Return str as UTF-8; `name` is what an error calls it."""
+    value = revealed(value)
     if isinstance(value, bytes):
         return value
     if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -48,18 +67,27 @@ def to_bytes(value: str | bytes, name: str) -> bytes:
         raise ValueError(f"{name} holds characters that UTF-8 cannot encode") from None
 
 
+def revealed(value: object) -> Any:  # noqa: ANN401 - who takes it checks what it is
+    """Return what an object hides that has `get_secret_value()`, and any other object as it is."""
+    reveal = None if isinstance(value, type) else getattr(value, "get_secret_value", None)
+    return reveal() if callable(reveal) else value
+
+
 def check_secret(secret: bytes, algorithm: str) -> None:
     """Raise ValueError for an HMAC secret that is short, printed somewhere, or no secret at all."""
-    if b"-----BEGIN " in secret or _NOT_A_SECRET.match(secret.removeprefix(BOM_UTF8)):
+    form = form_of(secret)
+    if form is not None:
         # Key confusion (CVE-2022-29217): what is public must never be an HMAC secret.
         raise ValueError(
-            f'{algorithm} needs a random secret, and this is a PEM, a JWK or an SSH key: pass algorithm="RS256", '
-            "or " + GENERATE
+            f'{algorithm} needs a random secret, and this is {form.value}: pass algorithm="RS256" and a PEM, or '
+            + GENERATE
         )
     least = HMAC_BYTES[algorithm]
     if len(secret) < least:
+        empty = "" if secret.strip() else "is the environment variable set that it comes from, like SECRET? "
         raise ValueError(
             f"an {algorithm} secret needs at least {least} bytes, this one has {len(secret)} (RFC 7518 §3.2); "
+            + empty
             + GENERATE
         )
     text = secret.decode("latin-1").strip().lower()
@@ -67,7 +95,7 @@ def check_secret(secret: bytes, algorithm: str) -> None:
         raise ValueError("this secret is printed in public documentation; " + GENERATE)
 
 
-def load_pem(pem: bytes, password: str | bytes | None) -> tuple[PrivateKey | None, PublicKey]:
+def load_pem(pem: bytes, password: str | bytes | HasSecretValue | None) -> tuple[PrivateKey | None, PublicKey]:
     """Return the private key, or None, and the public key of a PEM; raise ValueError if it has no such keys."""
     if password is not None:
         password = to_bytes(password, "password")
@@ -90,7 +118,7 @@ def load_pem(pem: bytes, password: str | bytes | None) -> tuple[PrivateKey | Non
     except (ValueError, UnsupportedAlgorithm):
         # The cause is dropped: OpenSSL's errors may quote what they could not parse.
         raise ValueError(
-            "this is no PEM of a usable private or public key"
+            _TO_PEM[form_of(pem) or Form.ARMOUR]
             if password is None
             else "wrong password, or no PEM of a usable private key"
         ) from None

@@ -23,6 +23,7 @@ from asgi_login.tokens.key_material import (
     CURVES,
     HMAC_BYTES,
     RSA_BITS,
+    HasSecretValue,
     PrivateKey,
     PublicKey,
     check_asymmetric,
@@ -42,6 +43,7 @@ class Key:
     Args:
         secret: For HS256, HS384, HS512 a str or bytes of at least the hash's size (32, 48, 64 bytes).
             For the other algorithms a PEM: a private key, or a public one for a service that only verifies.
+            Each, and the password, may be hidden in an object with `get_secret_value()`, like pydantic's SecretStr.
         algorithm: HS256/384/512, RS256/384/512, PS256/384/512, ES256/384 or EdDSA.
         password: The password of an encrypted PEM.
         kid: The key id that tokens name (RFC 7515 §4.1.4); by default the RFC 7638 thumbprint, for a secret
@@ -71,10 +73,10 @@ class Key:
 
     def __init__(
         self,
-        secret: str | bytes,
+        secret: str | bytes | HasSecretValue,
         algorithm: str = "HS256",
         *,
-        password: str | bytes | None = None,
+        password: str | bytes | HasSecretValue | None = None,
         kid: str | None = None,
     ) -> None:
         if algorithm not in ALGORITHMS:

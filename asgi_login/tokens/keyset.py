@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Self, TypeAlias
 
-from asgi_login.tokens.key_material import GENERATE, HMAC_BYTES
+from asgi_login.tokens.key_material import GENERATE, HMAC_BYTES, NOT_A_JWK, HasSecretValue, revealed
 from asgi_login.tokens.keys import Key
 
-Secret: TypeAlias = str | bytes | Mapping[str, str | bytes] | Key
+Secret: TypeAlias = str | bytes | HasSecretValue | Mapping[str, str | bytes | HasSecretValue] | Key
 """One key in any of the forms that LoginManager takes."""
 
 
@@ -30,6 +30,7 @@ class KeySet:
     @classmethod
     def of(cls, secret: Secret | Sequence[Secret], algorithm: str) -> Self:
         """Build a set from any form of LoginManager's `secret`. `algorithm` is that of secrets that are not a Key."""
+        secret = revealed(secret)
         if isinstance(secret, (str, bytes, Mapping, Key)):
             return cls([_to_key(secret, algorithm)])
         if not isinstance(secret, Sequence):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -55,10 +56,13 @@ class KeySet:
 
 
 def _to_key(secret: Secret, algorithm: str) -> Key:
+    secret = revealed(secret)
     if isinstance(secret, Key):
         return secret
     if not isinstance(secret, Mapping):
         return Key(secret, algorithm)
+    if not {"kty", "keys"}.isdisjoint(secret):
+        raise ValueError(NOT_A_JWK)
     if set(secret) - {"private_key", "password"} or "private_key" not in secret:
         raise ValueError('a secret given as a dict has the keys "private_key" and, if it is encrypted, "password"')
     if algorithm in HMAC_BYTES:

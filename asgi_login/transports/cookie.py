@@ -67,6 +67,8 @@ class CookieTransport(SetOnce):
 
     ambient: bool = True
     vary: bytes | None = b"Cookie"
+    cookie_name: str
+    trusted_origins: frozenset[bytes]
 
     def __init__(
         self,
@@ -84,7 +86,7 @@ class CookieTransport(SetOnce):
     ) -> None:
         self.name: str = check_name(name)
         trusted_origins = tuple(trusted_origins) if not isinstance(trusted_origins, str) else trusted_origins
-        self.trusted_origins: frozenset[bytes] = parse_origins(trusted_origins)
+        self.trusted_origins = parse_origins(trusted_origins)
         if not re.fullmatch(_COOKIE_NAME, cookie_name):
             raise ValueError(f"{cookie_name!r} is no cookie name: use letters, digits, '-' and '_'")
         if not re.fullmatch(_PATH, path):
@@ -98,7 +100,7 @@ class CookieTransport(SetOnce):
         if not secure and (samesite == "none" or partitioned):
             raise ValueError("browsers drop a cookie with samesite='none' or partitioned=True that is not secure")
         _check_prefix(cookie_name, path=path, domain=domain, secure=secure, httponly=httponly)
-        self.cookie_name: str = cookie_name
+        self.cookie_name = cookie_name
         self._wire_name = cookie_name.encode()
         self._max_age = max_age
         self._settings = _Attributes(
@@ -131,6 +133,10 @@ class CookieTransport(SetOnce):
     def read(self, lines: Sequence[bytes]) -> bytes | None:
         """Do what `extract` does, given the values of the Cookie lines."""
         return cookie(lines, self._wire_name) or None
+
+    def openapi_scheme(self) -> dict[str, str]:
+        """Return how the cookie stands in OpenAPI (OpenAPI 3.1 §4.8.27, Security Scheme Object)."""
+        return {"type": "apiKey", "in": "cookie", "name": self.cookie_name}
 
     def companion(self, name: str, *, max_age: int) -> Self:
         """Return a cookie with the same prefix and attributes, that is called `name` behind the prefix."""

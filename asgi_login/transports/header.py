@@ -34,6 +34,9 @@ class HeaderTransport(SetOnce):
         HeaderTransport('X-Forwarded-Access-Token', name='gateway', ambient=True)
     """
 
+    header: str
+    vary: bytes
+
     def __init__(self, header: str, *, name: str, ambient: bool) -> None:
         if not isinstance(header, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"header is the name of a header, like 'X-Token', not {type(header).__name__}")
@@ -46,10 +49,10 @@ class HeaderTransport(SetOnce):
                 "ambient must be True, if a gateway adds the header because of a cookie of its own, or False, if the "
                 f"client's own program puts it there; not {ambient!r}"
             )
-        self.name: str = check_name(name)
-        self.header: str = header
-        self.ambient: bool = ambient
-        self.vary: bytes = header.encode()
+        self.name = check_name(name)
+        self.header = header
+        self.ambient = ambient
+        self.vary = header.encode()
         self._wire_name = header.lower().encode()
 
     def extract(self, scope: GivenScope, /) -> bytes | None:
@@ -71,6 +74,10 @@ class HeaderTransport(SetOnce):
         if b" " in token or b"," in token:
             raise self._malformed("more than one token")
         return token or None
+
+    def openapi_scheme(self) -> dict[str, str]:
+        """Return how the header stands in OpenAPI (OpenAPI 3.1 §4.8.27, Security Scheme Object)."""
+        return {"type": "apiKey", "in": "header", "name": self.header}
 
     def _malformed(self, reason: str) -> InvalidRequest:
         error = InvalidRequest(f"{self.header} {reason}")

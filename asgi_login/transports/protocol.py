@@ -2,6 +2,7 @@
 
 from typing import NoReturn, Protocol, runtime_checkable
 
+from asgi_login.attributes import FixedAttributes
 from asgi_login.scope import GivenScope
 
 
@@ -15,6 +16,9 @@ class Transport(Protocol):
 
     A transport may also have `trusted_origins`, a frozenset of bytes, and `vary`: the name of the request header that
     the response varies with, as bytes, or None. Without `vary` an ambient one is taken to read cookies.
+
+    A transport that has a method `openapi_scheme()` says itself how it stands in OpenAPI: the method returns a Security
+    Scheme Object, like `{"type": "apiKey", "in": "header", "name": "X-Token"}`, or None. One without it is left out.
     """
 
     @property
@@ -36,12 +40,15 @@ class Transport(Protocol):
         ...
 
 
-class SetOnce:
+class SetOnce(FixedAttributes):
     """Whose attributes are what they are once they are set: what is written and what is read must not drift apart."""
+
+    name: str
+    ambient: bool
 
     def __setattr__(self, name: str, value: object) -> None:
         if hasattr(self, name):
-            raise AttributeError(f"a transport is immutable: cannot set {name}; make another one")
+            raise AttributeError(f"a transport is immutable: cannot set {name}; make another one", name=name, obj=self)
         super().__setattr__(name, value)
 
     def __delattr__(self, name: str) -> NoReturn:

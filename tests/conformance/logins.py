@@ -99,5 +99,5 @@ def bad_tokens(logins):
         "no exp": forge({"alg": "HS256"}, {"sub": "ada"}),
         "no sub": forge({"alg": "HS256"}, {"exp": claims["exp"]}),
         "a user that is gone": logins.token("gone"),
-        "longer than 8,192 bytes": "a" * 9000,
+        "nine thousand bytes of nothing": "a" * 9_000,
     }

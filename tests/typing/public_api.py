@@ -20,6 +20,16 @@ from asgi_login import (
 )
 
 
+class Hidden:
+    """What pydantic's SecretStr looks like."""
+
+    def get_secret_value(self) -> str:
+        return "k" * 32
+
+
+hidden = LoginManager[str]([Hidden(), Key(Hidden()), {"private_key": Hidden(), "password": Hidden()}])
+
+
 @dataclass
 class User:
     name: str

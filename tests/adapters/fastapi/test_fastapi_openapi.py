@@ -1,17 +1,23 @@
 """What the managers say of themselves in the OpenAPI document."""
 
 import re
+from collections import defaultdict
 from typing import Annotated
+from urllib.parse import urljoin
+from weakref import WeakSet
 
 import pytest
 from adapters.fastapi.application import COOKIE_NAME, application, application_of_two, make_logins, mounted
 from conformance.logins import OTHER_SECRET, SECRET, User
-from fastapi import Depends
+from fastapi import Depends, FastAPI, Security
 from fastapi.openapi.models import OpenAPI
+from fastapi.security import OAuth2PasswordBearer
 from fastapi.testclient import TestClient
+from helpers import public_pem, rsa_pem
 
-from asgi_login import CookieTransport
-from asgi_login.fastapi import install
+from asgi_login import BearerTransport, CookieTransport
+from asgi_login.fastapi import LoginManager, install
+from asgi_login.fastapi.openapi import SecurityScheme
 
 
 class TestOpenAPI:
@@ -30,7 +36,7 @@ class TestOpenAPI:
         by_type = {scheme["type"]: (name, scheme) for name, scheme in schemes.items()}
         oauth2, key = by_type["oauth2"], by_type["apiKey"]
         assert oauth2[1]["flows"] == {
-            "password": {"tokenUrl": "/auth/token", "scopes": {"read": "Read items", "write": "Write items"}}
+            "password": {"tokenUrl": "auth/token", "scopes": {"read": "Read items", "write": "Write items"}}
         }
         assert {name: key[1][name] for name in ("in", "name")} == {"in": "cookie", "name": COOKIE_NAME}
         # Each requirement stands alone: one of them is enough.
@@ -73,7 +79,8 @@ class TestOpenAPI:
         for path, logins in (("/web", first), ("/api", second)):
             [requirement] = schema["paths"][path]["get"]["security"]
             flow = schemes[next(iter(requirement))]["flows"]["password"]
-            assert flow == {"tokenUrl": logins.manager.token_url, "scopes": dict(logins.manager.config.scopes)}
+            url = "auth/token" if logins.manager.token_url == "/auth/token" else logins.manager.token_url
+            assert flow == {"tokenUrl": url, "scopes": dict(logins.manager.config.scopes)}
             flows.append(next(iter(requirement)))
         assert flows[0] != flows[1]
 
@@ -127,6 +134,211 @@ class TestOpenAPI:
                 assert "requestBody" not in operation
 
 
+class Gateway:
+    """A transport of the application's own that says how it stands in OpenAPI."""
+
+    name = "gateway"
+    ambient = False
+    scheme: object = {"type": "apiKey", "in": "header", "name": "X-Token"}
+
+    def extract(self, scope, /):
+        return None
+
+    def openapi_scheme(self):
+        return self.scheme
+
+
+class Silent:
+    name = "silent"
+    ambient = False
+
+    def extract(self, scope, /):
+        return None
+
+
+def document(*managers, installed=True, root_path=""):
+    """Return the document of an application with a view for each manager's users."""
+    app = FastAPI()
+    for i, manager in enumerate(managers):
+        app.get(f"/{i}")(view_for(Depends(manager)))
+        app.get(f"/{i}/optional")(view_for(Depends(manager.optional)))
+    if installed:
+        install(app, managers)
+    schema = TestClient(app, root_path=root_path).get(f"{root_path}/openapi.json").json()
+    check_openapi(schema)
+    return schema
+
+
+def view_for(dependency):
+    async def view(user: Annotated[object, dependency]):
+        return None
+
+    return view
+
+
+def schemes_of(*managers, **settings):
+    return document(*managers, **settings)["components"]["securitySchemes"]
+
+
+@pytest.fixture(autouse=True)
+def _no_other_managers(monkeypatch):
+    """Let no manager of another test, which waits to be collected, have the name that one of this test would have."""
+    monkeypatch.setattr(SecurityScheme, "_holders", defaultdict(WeakSet))
+
+
+INSTALLED_OR_NOT = pytest.mark.parametrize("installed", [True, False], ids=["installed", "bare"])
+
+
+class TestWhatASchemeSays:
+    @pytest.mark.parametrize("token_url", ["/token", "token", "https://auth.example.com/token"])
+    def test_a_token_url_that_is_set_stays_as_it_is(self, token_url):
+        (scheme,) = schemes_of(LoginManager(SECRET, token_url)).values()
+        assert scheme["flows"]["password"]["tokenUrl"] == token_url
+
+    def test_the_default_token_url_is_found_below_a_prefix(self):
+        manager = LoginManager(SECRET)
+        schema = document(manager, root_path="/api/v1")
+        (scheme,) = schema["components"]["securitySchemes"].values()
+        # Swagger UI resolves what is relative against the page that it is on.
+        page = "https://shop.example/api/v1/docs"
+        assert urljoin(page, scheme["flows"]["password"]["tokenUrl"]) == "https://shop.example/api/v1/auth/token"
+        assert manager.token_url == "/auth/token"
+
+    @INSTALLED_OR_NOT
+    def test_without_a_token_url_the_header_is_a_bearer_scheme(self, installed):
+        manager = LoginManager(SECRET, token_url=None, scopes={"read": "Read"})
+        assert manager.token_url is None
+        schemes = schemes_of(manager, installed=installed)
+        assert schemes == {"HTTPBearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+
+    def test_a_manager_that_only_verifies_is_no_password_form(self):
+        public = public_pem(rsa_pem())
+        schemes = schemes_of(LoginManager(public, algorithm="RS256", audience="api"))
+        assert schemes == {"HTTPBearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}
+
+    def test_one_that_only_verifies_and_says_where_tokens_come_from_is_one(self):
+        url = "https://auth.example.com/token"
+        (scheme,) = schemes_of(LoginManager(public_pem(rsa_pem()), url, algorithm="RS256", audience="api")).values()
+        assert scheme["flows"]["password"]["tokenUrl"] == url
+
+    def test_a_transport_of_the_applications_own_says_it_itself(self):
+        schemes = schemes_of(LoginManager(SECRET, transports=[Gateway()]))
+        assert schemes == {"APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-Token"}}
+
+    @pytest.mark.parametrize(
+        ("scheme", "name"),
+        [
+            ({"type": "http", "scheme": "basic"}, "HTTPBasic"),
+            ({"type": "http", "scheme": "digest"}, "HTTPDigest"),
+            ({"type": "apiKey", "in": "query", "name": "token"}, "APIKeyQuery"),
+            ({"type": "openIdConnect", "openIdConnectUrl": "https://id.example/x"}, "OpenIdConnect"),
+        ],
+    )
+    def test_any_kind_of_scheme_can_be_said_and_is_called_as_fastapi_calls_it(self, scheme, name, monkeypatch):
+        monkeypatch.setattr(Gateway, "scheme", scheme)
+        manager = LoginManager(SECRET, transports=[Gateway()])
+        app = FastAPI()
+        app.get("/")(view_for(Depends(manager)))
+        install(app, manager)
+        assert app.openapi()["components"]["securitySchemes"] == {name: scheme}
+
+    @pytest.mark.parametrize("transport", [Silent(), type("Nothing", (Gateway,), {"scheme": None})()])
+    def test_a_transport_that_says_nothing_is_left_out(self, transport):
+        schema = document(LoginManager(SECRET, transports=[transport]))
+        assert "securitySchemes" not in schema.get("components", {})
+        assert [*schemes_of(LoginManager(SECRET, transports=[transport, BearerTransport()]))] == [
+            "OAuth2PasswordBearer"
+        ]
+
+    @pytest.mark.parametrize("scheme", ["apiKey", {}, {"in": "header"}, {"type": 5}, [], 5])
+    def test_a_scheme_that_is_none_is_refused_with_an_example(self, scheme, monkeypatch):
+        monkeypatch.setattr(Gateway, "scheme", scheme)
+        with pytest.raises(
+            TypeError, match=r"openapi_scheme\(\) of the transport 'gateway' returns.*\"type\": \"apiKey\""
+        ):
+            LoginManager(SECRET, transports=[Gateway()])
+
+
+class TestNames:
+    @INSTALLED_OR_NOT
+    @pytest.mark.parametrize("name", ["default", "web"])
+    @pytest.mark.parametrize("token_url", ["/auth/token", "/api/v1/login/access-token"])
+    def test_a_scheme_is_called_as_fastapi_calls_it(self, token_url, name, installed):
+        manager = LoginManager(SECRET, token_url, use_cookie=True, name=name)
+        assert schemes_of(manager, installed=installed).keys() == {"OAuth2PasswordBearer", "APIKeyCookie"}
+
+    def test_managers_elsewhere_in_the_process_change_no_name_where_there_is_an_install(self):
+        elsewhere = LoginManager(OTHER_SECRET, "/elsewhere", name="elsewhere")
+        assert [*schemes_of(LoginManager(SECRET))] == ["OAuth2PasswordBearer"]
+        assert elsewhere.name == "elsewhere"
+
+    def test_two_that_would_be_called_the_same_are_told_apart_by_their_managers(self):
+        web = LoginManager(SECRET, "/same", name="web", use_cookie=True)
+        api = LoginManager(OTHER_SECRET, "/same", name="api")
+        schema = document(web, api)
+        names = {"OAuth2PasswordBearer-web", "OAuth2PasswordBearer-api", "APIKeyCookie"}
+        assert schema["components"]["securitySchemes"].keys() == names
+        assert [*map(list, schema["paths"]["/1"]["get"]["security"])] == [["OAuth2PasswordBearer-api"]]
+
+    def test_without_an_install_the_first_of_two_has_the_usual_name(self):
+        web = LoginManager(SECRET, "/web", name="web")
+        managers = [web, LoginManager(OTHER_SECRET, "/api", name="api"), LoginManager(OTHER_SECRET, "/v2", name="api")]
+        names = [*schemes_of(*managers, installed=False)]
+        assert names[:2] == ["OAuth2PasswordBearer", "OAuth2PasswordBearer-api"]
+        assert re.fullmatch("OAuth2PasswordBearer-api-[0-9a-f]{6}", names[2])
+
+    def test_without_an_install_an_application_that_is_made_again_has_the_same_names(self):
+        made = [LoginManager(SECRET, "/same") for _ in range(3)]
+        assert [[*schemes_of(one, installed=False)] for one in made] == [["OAuth2PasswordBearer"]] * 3
+
+    def test_two_of_one_manager_are_told_apart_too(self):
+        names = [*schemes_of(LoginManager(SECRET, transports=[CookieTransport(), CookieTransport("b", name="b")]))]
+        assert len(names) == len(set(names)) == 2
+        assert all(re.fullmatch("APIKeyCookie-default-[0-9a-f]{6}", name) for name in names)
+
+    def test_a_scheme_of_the_applications_own_keeps_its_name(self):
+        app, manager = FastAPI(), LoginManager(SECRET)
+        app.get("/ours")(view_for(Depends(manager)))
+        app.get("/theirs")(view_for(Depends(OAuth2PasswordBearer("theirs"))))
+        install(app, manager)
+        schemes = app.openapi()["components"]["securitySchemes"]
+        assert schemes["OAuth2PasswordBearer"]["flows"]["password"]["tokenUrl"] == "theirs"
+        assert schemes["OAuth2PasswordBearer-default"]["flows"]["password"]["tokenUrl"] == "auth/token"
+        assert [*app.openapi()["paths"]["/ours"]["get"]["security"][0]] == ["OAuth2PasswordBearer-default"]
+        assert "401" not in app.openapi()["paths"]["/theirs"]["get"]["responses"]
+
+    def test_scopes_of_several_dependencies_are_one_requirement(self):
+        manager = LoginManager(SECRET)
+        app = FastAPI()
+
+        @app.get("/")
+        async def view(
+            one: Annotated[object, Security(manager, scopes=["a"])],
+            other: Annotated[object, Security(manager, scopes=["b"])],
+        ):
+            pass
+
+        install(app, manager)
+        assert app.openapi()["paths"]["/"]["get"]["security"] == [{"OAuth2PasswordBearer": ["a", "b"]}]
+
+
+class TestOptional:
+    @INSTALLED_OR_NOT
+    def test_a_login_that_is_optional_is_not_required_and_refuses_nobody(self, installed):
+        schema = document(LoginManager(SECRET), installed=installed)
+        operation = schema["paths"]["/0/optional"]["get"]
+        assert "security" not in operation
+        assert {"401", "403"}.isdisjoint(operation["responses"])
+        assert schema["paths"]["/0"]["get"]["security"] == [{"OAuth2PasswordBearer": []}]
+
+    def test_a_view_that_needs_the_user_too_says_so(self, logins):
+        app = application(logins)
+        install(app, logins.manager)
+        operation = app.openapi()["paths"]["/all"]["get"]
+        assert operation["security"]
+        assert {"401", "403"} <= operation["responses"].keys()
+
+
 def check_openapi(schema):
     """Hold a document to the rules of OpenAPI 3.1 that a parser can check."""
     OpenAPI.model_validate(schema)
@@ -136,8 +348,10 @@ def check_openapi(schema):
         # OpenAPI 3.1, Components Object: keys of every component.
         assert re.fullmatch(r"[A-Za-z0-9._-]+", name), name
         if scheme["type"] == "apiKey":
-            assert scheme["in"] == "cookie"
+            assert scheme["in"] in {"cookie", "header", "query"}
             assert scheme["name"]
+        elif scheme["type"] == "http":
+            assert scheme["scheme"]
         else:
             assert scheme["type"] == "oauth2"
             assert set(scheme["flows"]["password"]) >= {"tokenUrl", "scopes"}

@@ -3,8 +3,8 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from types import AsyncGeneratorType, GeneratorType
+from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
 
 from asgi_login.scope import Scope
 from asgi_login.tokens import Claims
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 # As many as anyio's default limiter, but our own: an application that fills the default one with slow work
 # would otherwise lock everybody out.
 _MAX_THREADS = 40
+
+# What a check that failed leaves behind, as in `return user and user.is_active and user`. By exact type: a user's own
+# class, or one that is derived from these, may be false for reasons of its own, and may even refuse to say.
+_FALSE_WHEN_EMPTY: Final = frozenset(
+    {bool, int, float, complex, str, bytes, bytearray, memoryview, range, tuple, list, dict, set, frozenset}
+)
 
 
 def is_async_callable(function: object) -> bool:
@@ -31,15 +37,15 @@ class UserLoader:
     A user is loaded in two steps, so that the application's own coroutine is awaited without one of ours around it:
 
         user = await loader.call(sub, scope, claims)
-        if user.__class__ is not loader.user_class:
+        if type(user) is not loader.user_class:
             user = await loader.finish(user)
 
     Attributes:
         call: Begins to load the user of a `sub`. Whatever the application's function raises is raised: a database that
             is down must never look like a stranger. RuntimeError if no function is registered.
-        user_class: Of the last user, which was no awaitable; before the first, that of None. Whether something can be
-            awaited is a matter of its class, and to ask costs as much as all the rest. A proxy is asked what it says
-            it is, because that is what `inspect.isawaitable` asks.
+        user_class: Of the last user, if nothing needs to be asked of another of that class: one that cannot be awaited,
+            says itself what it is, and is nothing that a failed check leaves behind. To ask costs as much as all the
+            rest. Before the first user it is that of None.
     """
 
     __slots__ = ("call", "user_class")
@@ -70,18 +76,37 @@ class UserLoader:
             self.call = partial(_in_thread, RunVar("asgi_login_user_loader"), call)
 
     async def finish(self, found: Any) -> Any:  # noqa: ANN401 - the application's user
-        """Return the user, once what `call` gave is awaited, if it can be."""
-        if inspect.isawaitable(found):
+        """Return the user, once what `call` gave is awaited, if it can be.
+
+        Raises:
+            TypeError: It is no user, nor None.
+        """
+        if found is None:
+            return None
+        if type(found) not in _FALSE_WHEN_EMPTY and inspect.isawaitable(found):
             found = await found
-        _check_user(found)
-        self.user_class = found.__class__
+        kind: type = type(found)  # pyright: ignore[reportUnknownVariableType] - of the application's user
+        if kind in _FALSE_WHEN_EMPTY:
+            _check_says_somebody(found)
+        elif inspect.isawaitable(found) or isinstance(found, (GeneratorType, AsyncGeneratorType)):
+            # No user but the beginning of one: everybody would be logged in as that.
+            raise TypeError(
+                "the user loader must return the user, not a generator, or something that is still awaitable after one "
+                f"await ({kind.__name__}): run or await it in the loader"
+            )
+        elif not any("__class__" in vars(base) for base in kind.__mro__[:-1]):
+            # A proxy stands for something else each time.
+            self.user_class = kind
         return found
 
 
-def _check_user(user: object) -> None:
-    """Refuse what is no user but the beginning of one: everybody would be logged in as that."""
-    if isinstance(user, (CoroutineType, GeneratorType, AsyncGeneratorType)):
-        raise TypeError("the user loader must return the user, not a generator or coroutine that nobody has run")
+def _check_says_somebody(user: object) -> None:
+    """Refuse what is neither a user nor None: `False` would pass every gate."""
+    if isinstance(user, bool) or not user:
+        raise TypeError(
+            f"the user loader returned {user!r}, which is no user: return the user, or None if there is none, "
+            "as in `return user if user and user.is_active else None`"
+        )
 
 
 async def _in_thread(

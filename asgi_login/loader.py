@@ -4,8 +4,9 @@ import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import AsyncGeneratorType, GeneratorType
-from typing import TYPE_CHECKING, Any, Final, NoReturn, cast
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
+from asgi_login.errors import InvalidToken
 from asgi_login.scope import Scope
 from asgi_login.tokens import Claims
 
@@ -54,26 +55,35 @@ class UserLoader:
         self.call: Callable[[str, Scope, Claims], Awaitable[Any]] = _no_loader
         self.user_class: type = type(None)
 
-    def register(self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+    def register(
+        self,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        sub_type: Callable[[str], object] | None,
+    ) -> None:
         """Decide once how `function` is called: with `sub`, then `args` and `kwargs`, then `scope` or `claims`.
 
         Raises:
-            TypeError: It is not callable, or cannot be called like that.
+            TypeError: It is not callable, or cannot be called like that, or `sub_type` parses nothing.
         """
         if not callable(function):
             raise TypeError(f"a user loader is a function of the user's id, not {type(function).__name__}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             # What it returns is a generator, which is not None: everybody would be logged in as that.
             raise TypeError("a user loader returns the user: it cannot be a generator, use return in place of yield")
+        if sub_type is not None and (not callable(sub_type) or is_async_callable(sub_type)):
+            raise TypeError(
+                f"sub_type is a class or a plain function that parses the user's id, like UUID or int, not {sub_type!r}"
+            )
         extras = _check_call(function, args, kwargs)
-        call = _adapted(function, args, kwargs, extras)
-        if is_async_callable(function):
-            self.call = cast("Callable[..., Awaitable[Any]]", call)
-        else:
+        begin: Callable[..., Any] = _adapted(function, args, kwargs, extras)
+        if not is_async_callable(function):
             # Here, because it takes half as long as the rest of the package, and only plain functions need it.
             from anyio.lowlevel import RunVar  # noqa: PLC0415
 
-            self.call = partial(_in_thread, RunVar("asgi_login_user_loader"), call)
+            begin = partial(_in_thread, RunVar("asgi_login_user_loader"), begin)
+        self.call = begin if sub_type is None else partial(_parsed_first, sub_type, begin)
 
     async def finish(self, found: Any) -> Any:  # noqa: ANN401 - the application's user
         """Return the user, once what `call` gave is awaited, if it can be.
@@ -111,8 +121,8 @@ def _check_says_somebody(user: object) -> None:
 
 async def _in_thread(
     limiters: "RunVar[CapacityLimiter]",
-    call: Callable[[str, Scope, Claims], object],
-    sub: str,
+    call: Callable[[object, Scope, Claims], object],
+    sub: object,
     scope: Scope,
     claims: Claims,
 ) -> object:
@@ -127,18 +137,30 @@ async def _in_thread(
     return (await to_thread.run_sync(lambda: [call(sub, scope, claims)], limiter=limiter))[0]
 
 
+def _parsed_first(
+    parse: Callable[[str], object], begin: Callable[..., Awaitable[Any]], sub: str, scope: Scope, claims: Claims
+) -> Awaitable[Any]:
+    """Begin to load the user whose id has been parsed; what cannot be parsed is nobody's id."""
+    try:
+        parsed = parse(sub)
+    except (TypeError, ValueError):
+        # From None: what the parser says holds the claim.
+        raise InvalidToken(f"sub is no {getattr(parse, '__name__', type(parse).__name__)}") from None
+    return begin(parsed, scope, claims)
+
+
 def _no_loader(_sub: str, _scope: Scope, _claims: Claims) -> NoReturn:
     raise RuntimeError("no user loader is registered: decorate a function with @manager.user_loader")
 
 
 def _adapted(
     function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object], extras: set[str]
-) -> Callable[[str, Scope, Claims], object]:
+) -> Callable[[object, Scope, Claims], object]:
     """Return `function` with its arguments in place, taking from us what it wants."""
     if not (args or kwargs or extras):
         return lambda sub, _scope, _claims: function(sub)
 
-    def call(sub: str, scope: Scope, claims: Claims) -> object:
+    def call(sub: object, scope: Scope, claims: Claims) -> object:
         given = {"scope": scope, "claims": claims}
         return function(sub, *args, **kwargs, **{name: given[name] for name in extras})
 

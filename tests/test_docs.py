@@ -284,7 +284,7 @@ NOT_PROMISED = {
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
     "BearerTransport": {"read"},
     "CookieTransport": {"companion", "is_dropped_by", "read"},
-    "Key": {"thumbprint", "derive", "sign", "verify", "public_key"},
+    "Key": {"thumbprint", "sign", "verify", "public_key"},
     "LoginManager": {"config"},
 }
 

@@ -3,6 +3,7 @@
 import functools
 import threading
 from contextvars import ContextVar
+from uuid import UUID
 
 import anyio
 import anyio.lowlevel
@@ -24,11 +25,14 @@ from helpers import (
 )
 
 from asgi_login import (
+    AuthError,
     AuthMiddleware,
     BearerTransport,
     CookieTransport,
+    InsufficientScope,
     InvalidToken,
     LoginManager,
+    NotAuthenticated,
     current_auth,
     get_auth,
     login_required,
@@ -540,6 +544,112 @@ class TestFailure:
         assert (cancelled, ran) == (["ada"], [])
         manager.user_loader(find)
         assert (await auth_of(manager, bearer(TOKEN))).user.name == "ada"
+
+
+class ClosedError(AuthError):
+    """What an application raises for an account that is closed."""
+
+    status = 403
+    error = "account_closed"
+    description = "The account is closed"
+
+
+REFUSALS = [
+    (InvalidToken("no such tenant"), 401, "invalid_token"),
+    (NotAuthenticated("signed out"), 401, "unauthorized"),
+    (InsufficientScope("locked", required=["unlock"]), 403, "insufficient_scope"),
+    (ClosedError("by the user"), 403, "account_closed"),
+]
+
+
+class TestRefusal:
+    @pytest.mark.parametrize("is_async", [False, True])
+    @pytest.mark.parametrize(("error", "status", "code"), REFUSALS, ids=[code for *_, code in REFUSALS])
+    async def test_a_loader_may_raise_any_auth_error_to_refuse(self, error, status, code, is_async, caplog):
+        def load(sub):
+            raise error
+
+        async def load_async(sub):
+            raise error
+
+        caplog.set_level("INFO", "asgi_login")
+        manager = manager_with(load_async if is_async else load)
+        for line in (bearer(TOKEN), cookie(TOKEN)):
+            answer = await send_request(protected(manager), http_scope(headers=[line]))
+            assert (answer.status, answer.json()["error"]) == (status, code)
+            assert error.reason not in answer.body.decode()
+            assert error.reason in caplog.text
+            # A public page is shown: the credential does not count, and nothing has failed.
+            assert (await send_request(AuthMiddleware(hello, manager), http_scope(headers=[line]))).body == b"None"
+            assert type((await auth_of(manager, line)).error) is type(error)
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+ADA = UUID("ada00000-0000-4000-8000-000000000000")
+
+
+class TestSubType:
+    @pytest.mark.parametrize("is_async", [False, True])
+    @pytest.mark.parametrize(("parse", "sub", "parsed"), [(UUID, str(ADA), ADA), (int, "7", 7), (positive, "7", 7)])
+    async def test_the_loader_gets_the_id_parsed(self, parse, sub, parsed, is_async):
+        async def load_async(sub, tenant, *, claims):
+            return User(sub, tenant, claims["sub"])
+
+        def load(sub, tenant, *, claims):
+            return User(sub, tenant, claims["sub"])
+
+        manager = manager_with(load_async if is_async else load, "acme", sub_type=parse)
+        auth = await auth_of(manager, bearer(hs256(claims(sub=sub))))
+        assert (auth.user.name, *auth.user.extras) == (parsed, "acme", sub)
+
+    @pytest.mark.parametrize("is_async", [False, True])
+    @pytest.mark.parametrize("parse", [UUID, int, positive, functools.partial(int, base=16)])
+    async def test_an_id_that_cannot_be_parsed_is_an_invalid_token_and_the_loader_does_not_run(
+        self, parse, is_async, caplog
+    ):
+        ran = []
+
+        async def load_async(sub):
+            ran.append(sub)
+
+        caplog.set_level("INFO", "asgi_login")
+        manager = manager_with(load_async if is_async else ran.append, sub_type=parse)
+        odd = hs256(claims(sub="ada@shop.example"))
+        for line in (bearer(odd), cookie(odd)):
+            answer = await send_request(protected(manager), http_scope(headers=[line]))
+            assert (answer.status, answer.json()["error"]) == (401, "invalid_token")
+            assert (await send_request(AuthMiddleware(hello, manager), http_scope(headers=[line]))).status == 200
+        assert ran == []
+        assert "shop.example" not in caplog.text
+        assert "sub is no " in caplog.text
+
+    @pytest.mark.parametrize("is_async", [False, True])
+    async def test_what_the_loader_raises_is_not_taken_for_a_failed_parse(self, is_async):
+        def load(sub):
+            raise ValueError(sub)
+
+        async def load_async(sub):
+            raise ValueError(sub)
+
+        manager = manager_with(load_async if is_async else load, sub_type=UUID)
+        with pytest.raises(ValueError, match=str(ADA)):
+            await auth_of(manager, bearer(hs256(claims(sub=str(ADA)))))
+
+    async def test_it_may_stand_beside_the_loader(self):
+        manager = manager_with()
+        assert manager.user_loader(find, sub_type=str.upper) is find
+        assert (await auth_of(manager, bearer(TOKEN))).user.name == "ADA"
+
+    @pytest.mark.parametrize("wrong", ["UUID", 5, find_async, Async()])
+    async def test_what_parses_nothing_is_refused(self, wrong):
+        with pytest.raises(TypeError, match="sub_type is a class or a plain function that parses the user's id"):
+            manager_with(find, sub_type=wrong)
 
 
 class TestHowOften:

@@ -32,6 +32,10 @@ def is_async_callable(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
+# Where FastAPI and Litestar define what stands for a value that they inject into the functions that they call.
+_MARKERS: Final = frozenset({"fastapi.params", "litestar.params", "litestar.di"})
+
+
 class UserLoader:
     """Holds the loader, which is registered after the manager is made.
 
@@ -84,6 +88,20 @@ class UserLoader:
 
             begin = partial(_in_thread, RunVar("asgi_login_user_loader"), begin)
         self.call = begin if sub_type is None else partial(_parsed_first, sub_type, begin)
+
+    def default_to_subject(self) -> None:
+        """Take `sub` itself for the user where no function is registered: the application loads its users elsewhere."""
+        if self.call is _no_loader:
+            self.call = _the_subject
+
+    def check_registered(self) -> None:
+        """Refuse to go on where a user is asked for that no function of the application's has loaded.
+
+        Raises:
+            RuntimeError: No function is registered.
+        """
+        if self.call in (_no_loader, _the_subject):
+            raise RuntimeError(_NO_LOADER)
 
     async def finish(self, found: Any) -> Any:  # noqa: ANN401 - the application's user
         """Return the user, once what `call` gave is awaited, if it can be.
@@ -149,8 +167,15 @@ def _parsed_first(
     return begin(parsed, scope, claims)
 
 
+_NO_LOADER: Final = "no user loader is registered: decorate a function with @manager.user_loader"
+
+
 def _no_loader(_sub: str, _scope: Scope, _claims: Claims) -> NoReturn:
-    raise RuntimeError("no user loader is registered: decorate a function with @manager.user_loader")
+    raise RuntimeError(_NO_LOADER)
+
+
+async def _the_subject(sub: str, _scope: Scope, _claims: Claims) -> str:
+    return sub
 
 
 def _adapted(
@@ -174,6 +199,7 @@ def _check_call(function: Callable[..., object], args: tuple[object, ...], kwarg
     except (TypeError, ValueError):
         # Some builtins have no signature to look at.
         return set()
+    _check_nothing_injected(signature, args, kwargs)
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     named = {name for name, parameter in signature.parameters.items() if parameter.kind in by_name}
     extras = named & {"scope", "claims"}
@@ -185,3 +211,18 @@ def _check_call(function: Callable[..., object], args: tuple[object, ...], kwarg
     if taken:
         raise TypeError(f"the user loader's parameter {min(taken)!r} is one that we pass: give yours another name")
     return extras
+
+
+def _check_nothing_injected(signature: inspect.Signature, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+    """Refuse what a framework fills in where it calls a function itself: a loader would be given the marker."""
+    values = [*args, *kwargs.values()]
+    for parameter in list(signature.parameters.values())[1 + len(args) :]:
+        if parameter.name not in kwargs:
+            values += [parameter.default, *getattr(parameter.annotation, "__metadata__", ())]
+    for value in values:
+        if type(value).__module__ in _MARKERS:
+            raise TypeError(
+                f"a user loader is called by the manager, which knows no {type(value).__name__}(...): pass what makes "
+                "it, as in user_loader(session_factory=make_session), or load the user in a dependency of your own, "
+                "from Depends(manager.subject)"
+            )

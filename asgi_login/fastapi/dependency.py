@@ -49,10 +49,20 @@ class Authentication(Generic[UserT]):
 
     async def user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT:
         """Return the user, or raise what keeps the request out of the route."""
+        auth = await self._admitted(connection, security_scopes)
+        self._config.loader.check_registered()
+        return cast("UserT", auth.user)
+
+    async def subject(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> str:
+        """Return the `sub` of the user, or raise what keeps the request out of the route."""
+        auth = await self._admitted(connection, security_scopes)
+        return cast("str", auth.claims["sub"])
+
+    async def _admitted(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> Auth[UserT]:
         auth = await self.auth_of(connection)
         error = refusal(auth, _names(security_scopes))
         if error is None:
-            return cast("UserT", auth.user)
+            return auth
         _see_to_an_answer(connection)
         try:
             raise application_exception(self._config, error)
@@ -69,7 +79,10 @@ class Authentication(Generic[UserT]):
                 raise error
             finally:
                 del error
-        return None if error else auth.user
+        if error is not None:
+            return None
+        self._config.loader.check_registered()
+        return auth.user
 
 
 class OptionalUser(Generic[UserT]):
@@ -88,6 +101,24 @@ class OptionalUser(Generic[UserT]):
             CrossOriginRequest: Another site sent the request with the user's cookie.
         """
         return await self._authentication.optional_user(connection, security_scopes)
+
+
+class Subject(Generic[UserT]):
+    """The dependency `manager.subject`: the `sub` of the user."""
+
+    def __init__(self, authentication: Authentication[UserT], schemes: Sequence[SecurityScheme]) -> None:
+        self._authentication = authentication
+        self.__signature__: Signature = dependency_signature(schemes)
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
+    ) -> str:
+        """Return the `sub` of a request's token.
+
+        Raises:
+            AuthError: What the manager itself raises as a dependency.
+        """
+        return await self._authentication.subject(connection, security_scopes)
 
 
 def _names(scopes: SecurityScopes | None) -> tuple[str, ...]:

@@ -1,6 +1,6 @@
 """The LoginManager of FastAPI: a dependency that takes fastapi-login's arguments."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from inspect import Signature
 from typing import Generic, NoReturn, TypedDict, TypeVar, Unpack
@@ -12,7 +12,7 @@ from fastapi.security import SecurityScopes
 from asgi_login.auth import Auth
 from asgi_login.config import Sessions
 from asgi_login.errors import ExceptionOrClass
-from asgi_login.fastapi.dependency import Authentication, OptionalUser
+from asgi_login.fastapi.dependency import Authentication, OptionalUser, Subject
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
 from asgi_login.manager import LoginManager as CoreLoginManager
@@ -76,6 +76,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         ... async def orders(user: Annotated[User, Security(manager, scopes=["orders:read"])]): ...
         >>> @app.get("/")
         ... async def home(user: Annotated[User | None, Depends(manager.optional)]): ...
+        >>> def account(sub: Annotated[str, Depends(manager.subject)]) -> Account: ...
     """
 
     def __init__(  # noqa: PLR0917 - fastapi-login's order
@@ -116,6 +117,20 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         self.__signature__: Signature = dependency_signature(schemes)
         self.optional: OptionalUser[UserT] = OptionalUser(authentication, schemes)
         """A dependency that returns the user, or None where there is none."""
+        self._subject = Subject[UserT](authentication, schemes)
+
+    @property
+    def subject(self) -> Callable[..., Awaitable[str]]:
+        """A dependency that returns the `sub` of the token, for applications that load their users themselves.
+
+        It needs no user loader. Where none is registered, `sub` itself is the user from here on: to gates, which let
+        every valid token pass, and in `request.state.user`. Where one is registered, the user must exist.
+
+        Example:
+            >>> def current_user(sub: Annotated[str, Depends(manager.subject)], session: SessionDep) -> User: ...
+        """
+        self._loader.default_to_subject()
+        return self._subject
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None

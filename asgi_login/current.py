@@ -43,7 +43,8 @@ def current_holder() -> Holder[Any]:
     if holder is None:
         raise RuntimeError(
             "no request is being handled here: wrap the application in AuthMiddleware; in a thread that lost its "
-            'context, pass scope["state"]["auth"] along instead'
+            'context, pass scope["state"]["auth"] along instead; for WSGI and Django\'s test clients, which pass by '
+            "AuthMiddleware, there is asgi_login.django.LoginMiddleware"
         )
     if not holder.is_open:
         raise RuntimeError(

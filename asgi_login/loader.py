@@ -4,19 +4,13 @@ import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
 from types import AsyncGeneratorType, GeneratorType
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
+from asgi_login.connections import await_for_django, is_django_loaded
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import Scope
+from asgi_login.threads import Threads
 from asgi_login.tokens import Claims
-
-if TYPE_CHECKING:
-    from anyio import CapacityLimiter
-    from anyio.lowlevel import RunVar
-
-# As many as anyio's default limiter, but our own: an application that fills the default one with slow work
-# would otherwise lock everybody out.
-_MAX_THREADS = 40
 
 # What a check that failed leaves behind, as in `return user and user.is_active and user`. By exact type: a user's own
 # class, or one that is derived from these, may be false for reasons of its own, and may even refuse to say.
@@ -83,10 +77,9 @@ class UserLoader:
         extras = _check_call(function, args, kwargs)
         begin: Callable[..., Any] = _adapted(function, args, kwargs, extras)
         if not is_async_callable(function):
-            # Here, because it takes half as long as the rest of the package, and only plain functions need it.
-            from anyio.lowlevel import RunVar  # noqa: PLC0415
-
-            begin = partial(_in_thread, RunVar("asgi_login_user_loader"), begin)
+            begin = partial(_in_thread, Threads(), begin)
+        elif is_django_loaded():
+            begin = partial(_for_django, begin)
         self.call = begin if sub_type is None else partial(_parsed_first, sub_type, begin)
 
     def default_to_subject(self) -> None:
@@ -138,21 +131,13 @@ def _check_says_somebody(user: object) -> None:
 
 
 async def _in_thread(
-    limiters: "RunVar[CapacityLimiter]",
-    call: Callable[[object, Scope, Claims], object],
-    sub: object,
-    scope: Scope,
-    claims: Claims,
+    threads: Threads, call: Callable[[object, Scope, Claims], object], sub: object, scope: Scope, claims: Claims
 ) -> object:
-    from anyio import CapacityLimiter, to_thread  # noqa: PLC0415
+    return await threads.run(lambda: call(sub, scope, claims))
 
-    # An event loop of its own has a limiter of its own.
-    limiter = limiters.get(None)
-    if limiter is None:
-        limiter = CapacityLimiter(_MAX_THREADS)
-        limiters.set(limiter)
-    # In a list, because trio refuses a thread that returns a coroutine.
-    return (await to_thread.run_sync(lambda: [call(sub, scope, claims)], limiter=limiter))[0]
+
+async def _for_django(begin: Callable[..., Awaitable[Any]], sub: object, scope: Scope, claims: Claims) -> object:
+    return await await_for_django(begin(sub, scope, claims))
 
 
 def _parsed_first(

@@ -5,6 +5,7 @@ the response, the latter from its `handshake` on. `response_headers` and `respon
 when we answer in place of the application.
 """
 
+from asgi_login.exchange.fallback import auth_error_in
 from asgi_login.exchange.http_record import HTTPRecord
 from asgi_login.exchange.record import changeable_record, mark_refusal
 from asgi_login.exchange.responses import answer, http_answer, safe_next
@@ -14,6 +15,7 @@ __all__ = [
     "HTTPRecord",
     "WebSocketRecord",
     "answer",
+    "auth_error_in",
     "changeable_record",
     "http_answer",
     "mark_refusal",

@@ -4,7 +4,6 @@ Django keeps a connection for each thread, and closes those of a request's threa
 Django has heard of the request: what it opened would stay open, and be used for ever, broken or not.
 """
 
-import asyncio
 import sys
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -25,6 +24,9 @@ def django_connections() -> Any:  # noqa: ANN401 - Django is not imported here
 
 def runs_on_asyncio() -> bool:
     """Tell asyncio from trio, which asgiref does not know."""
+    # Here, because it takes as long to import as the rest of the package.
+    import asyncio  # noqa: PLC0415
+
     try:
         asyncio.get_running_loop()
     except RuntimeError:

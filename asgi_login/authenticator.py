@@ -109,7 +109,7 @@ class Authenticator(Generic[UserT]):
                     return self._client_changed(scope, transport)
             loader = config.loader
             user: UserT | None = await loader.call(token.sub, scope, token.claims)
-            if user.__class__ is not loader.user_class:
+            if type(user) is not loader.user_class:
                 user = await loader.finish(user)
         except AuthError as error:
             return self._refused(scope, transport, error.again()), NO_COOKIES

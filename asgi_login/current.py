@@ -51,8 +51,9 @@ def current_holder() -> Holder[Any]:
     holder = CURRENT.get(None)
     if holder is None:
         raise RuntimeError(
-            f"no request is being handled here: {HOW_TO_INSTALL}; "
-            'in a thread that lost its context, pass scope["state"]["auth"] along instead'
+            f"no request is being handled here: {HOW_TO_INSTALL}; in a thread that lost its context, pass "
+            'scope["state"]["auth"] along instead; for WSGI and Django\'s test clients, which pass by AuthMiddleware, '
+            "there is asgi_login.django.LoginMiddleware"
         )
     if not holder.is_open:
         raise RuntimeError(

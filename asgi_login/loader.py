@@ -3,19 +3,20 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from functools import partial
-from types import AsyncGeneratorType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Any, NoReturn, cast
+from types import AsyncGeneratorType, GeneratorType
+from typing import Any, Final, NoReturn
 
+from asgi_login.connections import await_for_django, is_django_loaded
+from asgi_login.errors import InvalidToken
 from asgi_login.scope import Scope
+from asgi_login.threads import Threads
 from asgi_login.tokens import Claims
 
-if TYPE_CHECKING:
-    from anyio import CapacityLimiter
-    from anyio.lowlevel import RunVar
-
-# As many as anyio's default limiter, but our own: an application that fills the default one with slow work
-# would otherwise lock everybody out.
-_MAX_THREADS = 40
+# What a check that failed leaves behind, as in `return user and user.is_active and user`. By exact type: a user's own
+# class, or one that is derived from these, may be false for reasons of its own, and may even refuse to say.
+_FALSE_WHEN_EMPTY: Final = frozenset(
+    {bool, int, float, complex, str, bytes, bytearray, memoryview, range, tuple, list, dict, set, frozenset}
+)
 
 
 def is_async_callable(function: object) -> bool:
@@ -25,21 +26,25 @@ def is_async_callable(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(type(function).__call__)
 
 
+# Where FastAPI and Litestar define what stands for a value that they inject into the functions that they call.
+_MARKERS: Final = frozenset({"fastapi.params", "litestar.params", "litestar.di"})
+
+
 class UserLoader:
     """Holds the loader, which is registered after the manager is made.
 
     A user is loaded in two steps, so that the application's own coroutine is awaited without one of ours around it:
 
         user = await loader.call(sub, scope, claims)
-        if user.__class__ is not loader.user_class:
+        if type(user) is not loader.user_class:
             user = await loader.finish(user)
 
     Attributes:
         call: Begins to load the user of a `sub`. Whatever the application's function raises is raised: a database that
             is down must never look like a stranger. RuntimeError if no function is registered.
-        user_class: Of the last user, which was no awaitable; before the first, that of None. Whether something can be
-            awaited is a matter of its class, and to ask costs as much as all the rest. A proxy is asked what it says
-            it is, because that is what `inspect.isawaitable` asks.
+        user_class: Of the last user, if nothing needs to be asked of another of that class: one that cannot be awaited,
+            says itself what it is, and is nothing that a failed check leaves behind. To ask costs as much as all the
+            rest. Before the first user it is that of None.
     """
 
     __slots__ = ("call", "user_class")
@@ -48,72 +53,124 @@ class UserLoader:
         self.call: Callable[[str, Scope, Claims], Awaitable[Any]] = _no_loader
         self.user_class: type = type(None)
 
-    def register(self, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+    def register(
+        self,
+        function: Callable[..., object],
+        args: tuple[object, ...],
+        kwargs: dict[str, object],
+        sub_type: Callable[[str], object] | None,
+    ) -> None:
         """Decide once how `function` is called: with `sub`, then `args` and `kwargs`, then `scope` or `claims`.
 
         Raises:
-            TypeError: It is not callable, or cannot be called like that.
+            TypeError: It is not callable, or cannot be called like that, or `sub_type` parses nothing.
         """
         if not callable(function):
             raise TypeError(f"a user loader is a function of the user's id, not {type(function).__name__}")
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             # What it returns is a generator, which is not None: everybody would be logged in as that.
             raise TypeError("a user loader returns the user: it cannot be a generator, use return in place of yield")
+        if sub_type is not None and (not callable(sub_type) or is_async_callable(sub_type)):
+            raise TypeError(
+                f"sub_type is a class or a plain function that parses the user's id, like UUID or int, not {sub_type!r}"
+            )
         extras = _check_call(function, args, kwargs)
-        call = _adapted(function, args, kwargs, extras)
-        if is_async_callable(function):
-            self.call = cast("Callable[..., Awaitable[Any]]", call)
-        else:
-            # Here, because it takes half as long as the rest of the package, and only plain functions need it.
-            from anyio.lowlevel import RunVar  # noqa: PLC0415
+        begin: Callable[..., Any] = _adapted(function, args, kwargs, extras)
+        if not is_async_callable(function):
+            begin = partial(_in_thread, Threads(), begin)
+        elif is_django_loaded():
+            begin = partial(_for_django, begin)
+        self.call = begin if sub_type is None else partial(_parsed_first, sub_type, begin)
 
-            self.call = partial(_in_thread, RunVar("asgi_login_user_loader"), call)
+    def default_to_subject(self) -> None:
+        """Take `sub` itself for the user where no function is registered: the application loads its users elsewhere."""
+        if self.call is _no_loader:
+            self.call = _the_subject
+
+    def check_registered(self) -> None:
+        """Refuse to go on where a user is asked for that no function of the application's has loaded.
+
+        Raises:
+            RuntimeError: No function is registered.
+        """
+        if self.call in (_no_loader, _the_subject):
+            raise RuntimeError(_NO_LOADER)
 
     async def finish(self, found: Any) -> Any:  # noqa: ANN401 - the application's user
-        """Return the user, once what `call` gave is awaited, if it can be."""
-        if inspect.isawaitable(found):
+        """Return the user, once what `call` gave is awaited, if it can be.
+
+        Raises:
+            TypeError: It is no user, nor None.
+        """
+        if found is None:
+            return None
+        if type(found) not in _FALSE_WHEN_EMPTY and inspect.isawaitable(found):
             found = await found
-        _check_user(found)
-        self.user_class = found.__class__
+        kind: type = type(found)  # pyright: ignore[reportUnknownVariableType] - of the application's user
+        if kind in _FALSE_WHEN_EMPTY:
+            _check_says_somebody(found)
+        elif inspect.isawaitable(found) or isinstance(found, (GeneratorType, AsyncGeneratorType)):
+            # No user but the beginning of one: everybody would be logged in as that.
+            raise TypeError(
+                "the user loader must return the user, not a generator, or something that is still awaitable after one "
+                f"await ({kind.__name__}): run or await it in the loader"
+            )
+        elif not any("__class__" in vars(base) for base in kind.__mro__[:-1]):
+            # A proxy stands for something else each time.
+            self.user_class = kind
         return found
 
 
-def _check_user(user: object) -> None:
-    """Refuse what is no user but the beginning of one: everybody would be logged in as that."""
-    if isinstance(user, (CoroutineType, GeneratorType, AsyncGeneratorType)):
-        raise TypeError("the user loader must return the user, not a generator or coroutine that nobody has run")
+def _check_says_somebody(user: object) -> None:
+    """Refuse what is neither a user nor None: `False` would pass every gate."""
+    if isinstance(user, bool) or not user:
+        raise TypeError(
+            f"the user loader returned {user!r}, which is no user: return the user, or None if there is none, "
+            "as in `return user if user and user.is_active else None`"
+        )
 
 
 async def _in_thread(
-    limiters: "RunVar[CapacityLimiter]",
-    call: Callable[[str, Scope, Claims], object],
-    sub: str,
-    scope: Scope,
-    claims: Claims,
+    threads: Threads, call: Callable[[object, Scope, Claims], object], sub: object, scope: Scope, claims: Claims
 ) -> object:
-    from anyio import CapacityLimiter, to_thread  # noqa: PLC0415
+    return await threads.run(lambda: call(sub, scope, claims))
 
-    # An event loop of its own has a limiter of its own.
-    limiter = limiters.get(None)
-    if limiter is None:
-        limiter = CapacityLimiter(_MAX_THREADS)
-        limiters.set(limiter)
-    # In a list, because trio refuses a thread that returns a coroutine.
-    return (await to_thread.run_sync(lambda: [call(sub, scope, claims)], limiter=limiter))[0]
+
+async def _for_django(begin: Callable[..., Awaitable[Any]], sub: object, scope: Scope, claims: Claims) -> object:
+    return await await_for_django(begin(sub, scope, claims))
+
+
+def _parsed_first(
+    parse: Callable[[str], object], begin: Callable[..., Awaitable[Any]], sub: str, scope: Scope, claims: Claims
+) -> Awaitable[Any]:
+    """Begin to load the user whose id has been parsed; what cannot be parsed is nobody's id."""
+    try:
+        parsed = parse(sub)
+    except (TypeError, ValueError):
+        # From None: what the parser says holds the claim.
+        raise InvalidToken(f"sub is no {getattr(parse, '__name__', type(parse).__name__)}") from None
+    return begin(parsed, scope, claims)
+
+
+_NO_LOADER: Final = "no user loader is registered: decorate a function with @manager.user_loader"
 
 
 def _no_loader(_sub: str, _scope: Scope, _claims: Claims) -> NoReturn:
-    raise RuntimeError("no user loader is registered: decorate a function with @manager.user_loader")
+    raise RuntimeError(_NO_LOADER)
+
+
+async def _the_subject(sub: str, _scope: Scope, _claims: Claims) -> str:
+    return sub
 
 
 def _adapted(
     function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object], extras: set[str]
-) -> Callable[[str, Scope, Claims], object]:
+) -> Callable[[object, Scope, Claims], object]:
     """Return `function` with its arguments in place, taking from us what it wants."""
     if not (args or kwargs or extras):
         return lambda sub, _scope, _claims: function(sub)
 
-    def call(sub: str, scope: Scope, claims: Claims) -> object:
+    def call(sub: object, scope: Scope, claims: Claims) -> object:
         given = {"scope": scope, "claims": claims}
         return function(sub, *args, **kwargs, **{name: given[name] for name in extras})
 
@@ -127,6 +184,7 @@ def _check_call(function: Callable[..., object], args: tuple[object, ...], kwarg
     except (TypeError, ValueError):
         # Some builtins have no signature to look at.
         return set()
+    _check_nothing_injected(signature, args, kwargs)
     by_name = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     named = {name for name, parameter in signature.parameters.items() if parameter.kind in by_name}
     extras = named & {"scope", "claims"}
@@ -138,3 +196,18 @@ def _check_call(function: Callable[..., object], args: tuple[object, ...], kwarg
     if taken:
         raise TypeError(f"the user loader's parameter {min(taken)!r} is one that we pass: give yours another name")
     return extras
+
+
+def _check_nothing_injected(signature: inspect.Signature, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
+    """Refuse what a framework fills in where it calls a function itself: a loader would be given the marker."""
+    values = [*args, *kwargs.values()]
+    for parameter in list(signature.parameters.values())[1 + len(args) :]:
+        if parameter.name not in kwargs:
+            values += [parameter.default, *getattr(parameter.annotation, "__metadata__", ())]
+    for value in values:
+        if type(value).__module__ in _MARKERS:
+            raise TypeError(
+                f"a user loader is called by the manager, which knows no {type(value).__name__}(...): pass what makes "
+                "it, as in user_loader(session_factory=make_session), or load the user in a dependency of your own, "
+                "from Depends(manager.subject)"
+            )

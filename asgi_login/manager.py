@@ -133,16 +133,25 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
         return self._config.token_url
 
     @overload
-    def user_loader(self, loader: LoaderT, /) -> LoaderT: ...
+    def user_loader(self, loader: LoaderT, /, *, sub_type: Callable[[str], object] | None = None) -> LoaderT: ...
     @overload
-    def user_loader(self, /, *args: object, **kwargs: object) -> Callable[[LoaderT], LoaderT]: ...
-    def user_loader(self, /, *args: Any, **kwargs: Any) -> Any:
+    def user_loader(
+        self, /, *args: object, sub_type: Callable[[str], object] | None = None, **kwargs: object
+    ) -> Callable[[LoaderT], LoaderT]: ...
+    def user_loader(self, /, *args: Any, sub_type: Callable[[str], object] | None = None, **kwargs: Any) -> Any:
         """Register the function that returns the user for a token's `sub`, or None if there is no such user.
 
         Used as `@manager.user_loader`, or as `@manager.user_loader(*args, **kwargs)` to pass more arguments on after
         `sub`; a single callable among these goes by keyword. The loader may be async, plain (then it runs in a
         worker thread), or return anything awaitable. Parameters named `scope` and `claims` are given the ASGI scope
-        and the verified claims. What it raises becomes a 5xx, never an anonymous visitor.
+        and the verified claims. An AuthError that it raises refuses the token; anything else becomes a 5xx, never an
+        anonymous visitor.
+
+        Args:
+            args: Passed on after `sub`.
+            sub_type: Parses `sub` before the loader is called with it, say UUID or int; where it raises ValueError or
+                TypeError, the token is invalid.
+            kwargs: Passed on by name.
 
         Raises:
             TypeError: The function cannot be called like that.
@@ -154,11 +163,11 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
             ...         return session.get(User, sub)
         """
         if len(args) == 1 and not kwargs and callable(args[0]):
-            self._loader.register(args[0], (), {})
+            self._loader.register(args[0], (), {}, sub_type)
             return args[0]
 
         def register(loader: LoaderT) -> LoaderT:
-            self._loader.register(loader, args, kwargs)
+            self._loader.register(loader, args, kwargs, sub_type)
             return loader
 
         return register

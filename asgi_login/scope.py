@@ -75,6 +75,12 @@ def scope_of(scope_or_connection: AnyScope | HasScope) -> Scope:
         TypeError: It is neither.
     """
     scope: object = getattr(scope_or_connection, "scope", scope_or_connection)
+    if not isinstance(scope, MutableMapping) and hasattr(scope, "environ"):
+        raise TypeError(
+            f"this {type(scope_or_connection).__name__} came over WSGI, which AuthMiddleware does not see: serve the "
+            "application over ASGI; for Django's test Client, and Django over WSGI, there is "
+            "asgi_login.django.LoginMiddleware"
+        )
     if not isinstance(scope, MutableMapping):
         raise TypeError(f"pass the request, the websocket or its ASGI scope, not {type(scope_or_connection).__name__}")
     return cast("Scope", scope)

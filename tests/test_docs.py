@@ -35,8 +35,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from django.conf import settings
+from django.utils.functional import empty
 
 import asgi_login
+import asgi_login.django
 import asgi_login.fastapi
 import asgi_login.litestar
 import asgi_login.quart
@@ -103,7 +106,16 @@ def test_every_python_block_compiles():
     assert len(compiled) > 20
 
 
+@pytest.fixture
+def unconfigured():
+    """Let a page configure Django, whose settings are the process's."""
+    before, settings._wrapped = settings._wrapped, empty
+    yield
+    settings._wrapped = before
+
+
 @of_pages(PAGES_THAT_RUN)
+@pytest.mark.usefixtures("unconfigured")
 def test_the_python_of_a_page_runs_and_prints_what_the_page_says(page, monkeypatch):
     monkeypatch.setenv("SECRET", SECRET)
     namespace: dict[str, object] = {}
@@ -282,17 +294,19 @@ MODULES = {
     "fastapi": asgi_login.fastapi,
     "quart": asgi_login.quart,
     "litestar": asgi_login.litestar,
+    "django": asgi_login.django,
     "testing": asgi_login.testing,
 }
 # Without an underscore because other modules of ours, or type checkers, look at them.
 NOT_PROMISED = {
     "starlette": {"answer_auth_error"},
     "litestar": {"Guard"},
+    "django.LoginMiddleware": {"async_capable", "process_exception", "sync_capable"},
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
     "BearerTransport": {"read"},
     "CookieTransport": {"companion", "is_dropped_by", "openapi_scheme", "read"},
     "HeaderTransport": {"openapi_scheme"},
-    "Key": {"thumbprint", "derive", "sign", "verify", "public_key"},
+    "Key": {"thumbprint", "sign", "verify", "public_key"},
     "LoginManager": {"config"},
 }
 

@@ -3,6 +3,7 @@
 import functools
 import threading
 from contextvars import ContextVar
+from uuid import UUID
 
 import anyio
 import anyio.lowlevel
@@ -24,11 +25,14 @@ from helpers import (
 )
 
 from asgi_login import (
+    AuthError,
     AuthMiddleware,
     BearerTransport,
     CookieTransport,
+    InsufficientScope,
     InvalidToken,
     LoginManager,
+    NotAuthenticated,
     current_auth,
     get_auth,
     login_required,
@@ -142,6 +146,26 @@ KINDS = {
 }
 
 
+# A user, and what is none though it is of the same type; no bool is a user.
+NO_USERS = [
+    (User("ada"), False),
+    (User("ada"), True),
+    (7, 0),
+    (7.0, 0.0),
+    (7j, 0j),
+    ("ada", ""),
+    (b"ada", b""),
+    (bytearray(b"ada"), bytearray()),
+    (memoryview(b"ada"), memoryview(b"")),
+    (range(1), range(0)),
+    (("ada",), ()),
+    (["ada"], []),
+    ({"name": "ada"}, {}),
+    ({"ada"}, set()),
+    (frozenset({"ada"}), frozenset()),
+]
+
+
 class TestKinds:
     @pytest.mark.parametrize("loader", KINDS.values(), ids=KINDS)
     async def test_every_kind_of_callable_finds_the_user(self, loader):
@@ -159,15 +183,43 @@ class TestKinds:
         answer = await send_request(protected(manager), http_scope(headers=[bearer(STRANGER)]))
         assert answer.status == 401
 
-    @pytest.mark.parametrize("user", [0, "", False, [], {}, 0.0])
-    async def test_a_user_is_whatever_is_not_none(self, user):
-        async def load(sub):
-            return user
+    @pytest.mark.parametrize("is_async", [False, True])
+    @pytest.mark.parametrize(("good", "result"), NO_USERS, ids=[repr(result)[:9] for _, result in NO_USERS])
+    async def test_a_loader_that_returns_false_or_anything_empty_is_a_mistake_and_lets_nobody_in(
+        self, good, result, is_async
+    ):
+        def load(sub):
+            return result if sub == "nobody" else good
 
-        auth = await auth_of(manager_with(load), bearer(TOKEN))
-        assert auth.is_authenticated
-        assert auth.user is user
-        auth.require()
+        async def load_async(sub):
+            return load(sub)
+
+        manager = manager_with(load_async if is_async else load)
+        # A user of the same type comes first: what is known of the type must not open the gate.
+        assert (await auth_of(manager, bearer(TOKEN))).user is good
+        for line in (bearer(STRANGER), cookie(STRANGER)):
+            with pytest.raises(TypeError, match="which is no user: return the user, or None if there is none"):
+                await send_request(protected(manager), http_scope(headers=[line]))
+
+    async def test_a_user_may_be_false_or_refuse_to_say(self):
+        class Empty(User):
+            def __len__(self):
+                return 0
+
+        class Refuses(User):
+            def __bool__(self):
+                raise ZeroDivisionError
+
+            __len__ = __bool__
+
+        class Record(dict):
+            """A user that is a mapping without entries."""
+
+        for user in (Empty("ada"), Refuses("ada"), Record()):
+            manager = manager_with({"ada": user}.get)
+            for _ in range(2):
+                assert (await auth_of(manager, bearer(TOKEN))).user is user
+                assert (await send_request(protected(manager), http_scope(headers=[bearer(TOKEN)]))).status == 200
 
     async def test_the_user_is_handed_on_unchanged(self):
         user = User("ada")
@@ -494,6 +546,112 @@ class TestFailure:
         assert (await auth_of(manager, bearer(TOKEN))).user.name == "ada"
 
 
+class ClosedError(AuthError):
+    """What an application raises for an account that is closed."""
+
+    status = 403
+    error = "account_closed"
+    description = "The account is closed"
+
+
+REFUSALS = [
+    (InvalidToken("no such tenant"), 401, "invalid_token"),
+    (NotAuthenticated("signed out"), 401, "unauthorized"),
+    (InsufficientScope("locked", required=["unlock"]), 403, "insufficient_scope"),
+    (ClosedError("by the user"), 403, "account_closed"),
+]
+
+
+class TestRefusal:
+    @pytest.mark.parametrize("is_async", [False, True])
+    @pytest.mark.parametrize(("error", "status", "code"), REFUSALS, ids=[code for *_, code in REFUSALS])
+    async def test_a_loader_may_raise_any_auth_error_to_refuse(self, error, status, code, is_async, caplog):
+        def load(sub):
+            raise error
+
+        async def load_async(sub):
+            raise error
+
+        caplog.set_level("INFO", "asgi_login")
+        manager = manager_with(load_async if is_async else load)
+        for line in (bearer(TOKEN), cookie(TOKEN)):
+            answer = await send_request(protected(manager), http_scope(headers=[line]))
+            assert (answer.status, answer.json()["error"]) == (status, code)
+            assert error.reason not in answer.body.decode()
+            assert error.reason in caplog.text
+            # A public page is shown: the credential does not count, and nothing has failed.
+            assert (await send_request(AuthMiddleware(hello, manager), http_scope(headers=[line]))).body == b"None"
+            assert type((await auth_of(manager, line)).error) is type(error)
+
+
+def positive(text):
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
+ADA = UUID("ada00000-0000-4000-8000-000000000000")
+
+
+class TestSubType:
+    @pytest.mark.parametrize("is_async", [False, True])
+    @pytest.mark.parametrize(("parse", "sub", "parsed"), [(UUID, str(ADA), ADA), (int, "7", 7), (positive, "7", 7)])
+    async def test_the_loader_gets_the_id_parsed(self, parse, sub, parsed, is_async):
+        async def load_async(sub, tenant, *, claims):
+            return User(sub, tenant, claims["sub"])
+
+        def load(sub, tenant, *, claims):
+            return User(sub, tenant, claims["sub"])
+
+        manager = manager_with(load_async if is_async else load, "acme", sub_type=parse)
+        auth = await auth_of(manager, bearer(hs256(claims(sub=sub))))
+        assert (auth.user.name, *auth.user.extras) == (parsed, "acme", sub)
+
+    @pytest.mark.parametrize("is_async", [False, True])
+    @pytest.mark.parametrize("parse", [UUID, int, positive, functools.partial(int, base=16)])
+    async def test_an_id_that_cannot_be_parsed_is_an_invalid_token_and_the_loader_does_not_run(
+        self, parse, is_async, caplog
+    ):
+        ran = []
+
+        async def load_async(sub):
+            ran.append(sub)
+
+        caplog.set_level("INFO", "asgi_login")
+        manager = manager_with(load_async if is_async else ran.append, sub_type=parse)
+        odd = hs256(claims(sub="ada@shop.example"))
+        for line in (bearer(odd), cookie(odd)):
+            answer = await send_request(protected(manager), http_scope(headers=[line]))
+            assert (answer.status, answer.json()["error"]) == (401, "invalid_token")
+            assert (await send_request(AuthMiddleware(hello, manager), http_scope(headers=[line]))).status == 200
+        assert ran == []
+        assert "shop.example" not in caplog.text
+        assert "sub is no " in caplog.text
+
+    @pytest.mark.parametrize("is_async", [False, True])
+    async def test_what_the_loader_raises_is_not_taken_for_a_failed_parse(self, is_async):
+        def load(sub):
+            raise ValueError(sub)
+
+        async def load_async(sub):
+            raise ValueError(sub)
+
+        manager = manager_with(load_async if is_async else load, sub_type=UUID)
+        with pytest.raises(ValueError, match=str(ADA)):
+            await auth_of(manager, bearer(hs256(claims(sub=str(ADA)))))
+
+    async def test_it_may_stand_beside_the_loader(self):
+        manager = manager_with()
+        assert manager.user_loader(find, sub_type=str.upper) is find
+        assert (await auth_of(manager, bearer(TOKEN))).user.name == "ADA"
+
+    @pytest.mark.parametrize("wrong", ["UUID", 5, find_async, Async()])
+    async def test_what_parses_nothing_is_refused(self, wrong):
+        with pytest.raises(TypeError, match="sub_type is a class or a plain function that parses the user's id"):
+            manager_with(find, sub_type=wrong)
+
+
 class TestHowOften:
     def counting(self):
         loaded = []
@@ -620,16 +778,61 @@ async def test_an_awaitable_is_awaited_also_after_users_of_another_type():
     assert (await auth_of(manager, bearer(STRANGER))).user is None
 
 
-async def test_a_user_who_can_be_awaited_and_gives_himself_is_one_user():
-    class Awaitable(User):
+class Lazy(User):
+    """A user who is loaded when awaited."""
+
+    def __await__(self):
+        return find(self.name)
+        yield
+
+
+class Himself(User):
+    """A user who gives himself when awaited."""
+
+    def __await__(self):
+        return self
+        yield
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_a_result_that_can_be_awaited_is_awaited_for_each_user(is_async):
+    async def load_async(sub):
+        return Lazy(sub)
+
+    manager = manager_with(load_async if is_async else Lazy)
+    for _ in range(2):
+        assert type((await auth_of(manager, bearer(TOKEN))).user) is User
+        assert (await auth_of(manager, bearer(STRANGER))).user is None
+
+
+@pytest.mark.parametrize("is_async", [False, True])
+@pytest.mark.parametrize("twice", [lambda sub: Later(Later(find(sub))), Himself], ids=["twice", "himself"])
+async def test_what_is_still_awaitable_after_one_await_is_a_mistake_and_no_user(twice, is_async):
+    async def load_async(sub):
+        return twice(sub)
+
+    manager = manager_with(load_async if is_async else twice)
+    for token in (TOKEN, STRANGER, TOKEN, STRANGER):
+        with pytest.raises(TypeError, match=r"must return the user.* still awaitable after one await"):
+            await send_request(protected(manager), http_scope(headers=[bearer(token)]))
+
+
+async def test_a_proxy_that_can_be_awaited_is_awaited_also_after_a_user_of_the_class_that_it_claims():
+    class Claims:
+        """Says that it is a User, as the lazy objects of frameworks do."""
+
+        __class__ = User
+
+        def __init__(self, sub):
+            self.sub = sub
+
         def __await__(self):
-            return self
+            return find(self.sub)
             yield
 
-    async def find(sub):
-        return Awaitable(sub)
-
-    assert (await auth_of(manager_with(find), bearer(TOKEN))).user.name == "ada"
+    manager = manager_with(lambda sub: User(sub) if sub == "ada" else Claims(sub))
+    assert (await auth_of(manager, bearer(TOKEN))).user.name == "ada"
+    assert (await auth_of(manager, bearer(STRANGER))).user is None
 
 
 class CallsGenerator:

@@ -6,7 +6,7 @@ when we answer in place of the application. `next_url` says where a browser goes
 recognises the requests that a page makes for itself.
 """
 
-from asgi_login.exchange.fallback import note_failure
+from asgi_login.exchange.fallback import auth_error_in, note_failure
 from asgi_login.exchange.http_record import HTTPRecord
 from asgi_login.exchange.next_url import safe_next
 from asgi_login.exchange.record import RequestRecord, changeable_record, mark_refusal
@@ -18,6 +18,7 @@ __all__ = [
     "RequestRecord",
     "WebSocketRecord",
     "answer",
+    "auth_error_in",
     "changeable_record",
     "http_answer",
     "mark_refusal",

@@ -1,5 +1,6 @@
 """The dependencies: the user of a request, found by the middleware or, without one, here."""
 
+from collections.abc import Sequence
 from inspect import Signature
 from typing import Generic, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
@@ -12,8 +13,9 @@ from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refu
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest
-from asgi_login.fastapi.openapi import dependency_signature
+from asgi_login.fastapi.openapi import SecurityScheme, dependency_signature
 from asgi_login.gates import application_exception
+from asgi_login.loader import UserLoader
 from asgi_login.manager_clashes import check_newcomer
 from asgi_login.starlette import answer_auth_error
 
@@ -65,10 +67,20 @@ class Authentication(Generic[UserT]):
 
     async def user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT:
         """Return the user, or raise what keeps the request out of the route."""
+        auth = await self._admitted(connection, security_scopes)
+        self._config.loader.check_registered()
+        return cast("UserT", auth.user)
+
+    async def subject(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> str:
+        """Return the `sub` of the user, or raise what keeps the request out of the route."""
+        auth = await self._admitted(connection, security_scopes)
+        return cast("str", auth.claims["sub"])
+
+    async def _admitted(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> Auth[UserT]:
         auth = await self.auth_of(connection)
         error = refusal(auth, _names(security_scopes))
         if error is None:
-            return cast("UserT", auth.user)
+            return auth
         _see_to_an_answer(connection)
         try:
             raise application_exception(self._config, error)
@@ -85,7 +97,10 @@ class Authentication(Generic[UserT]):
                 raise error
             finally:
                 del error
-        return None if error else auth.user
+        if error is not None:
+            return None
+        self._config.loader.check_registered()
+        return auth.user
 
 
 class OptionalUser(FixedAttributes, Generic[UserT]):
@@ -103,6 +118,33 @@ class OptionalUser(FixedAttributes, Generic[UserT]):
             CrossOriginRequest: Another site sent the request with the user's cookie.
         """
         return await self._authentication.optional_user(connection, security_scopes)
+
+
+class Subject(Generic[UserT]):
+    """The dependency `manager.subject`: the `sub` of the user."""
+
+    def __init__(
+        self, authentication: Authentication[UserT], schemes: Sequence[SecurityScheme], loader: UserLoader
+    ) -> None:
+        self._authentication = authentication
+        self._schemes = schemes
+        self._loader = loader
+
+    @property
+    def __signature__(self) -> Signature:
+        """What FastAPI asks for when a route is declared; from then on the manager needs no user loader."""
+        self._loader.default_to_subject()
+        return dependency_signature(self._schemes)
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
+    ) -> str:
+        """Return the `sub` of a request's token.
+
+        Raises:
+            AuthError: What the manager itself raises as a dependency.
+        """
+        return await self._authentication.subject(connection, security_scopes)
 
 
 def _names(scopes: SecurityScopes | None) -> tuple[str, ...]:

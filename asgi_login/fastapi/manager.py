@@ -12,7 +12,7 @@ from fastapi.security import SecurityScopes
 from asgi_login.auth import Auth
 from asgi_login.config import Sessions
 from asgi_login.errors import ExceptionOrClass
-from asgi_login.fastapi.dependency import Authentication, OptionalUser
+from asgi_login.fastapi.dependency import Authentication, OptionalUser, Subject
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
 from asgi_login.manager import LoginManager as CoreLoginManager
@@ -79,10 +79,17 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         ... async def orders(user: Annotated[User, Security(manager, scopes=["orders:read"])]): ...
         >>> @app.get("/")
         ... async def home(user: Annotated[User | None, Depends(manager.optional)]): ...
+        >>> def account(sub: Annotated[str, Depends(manager.subject)]) -> Account: ...
     """
 
     optional: OptionalUser[UserT]
     """A dependency that returns the user, or None where there is none."""
+    subject: Subject[UserT]
+    """A dependency that returns the `sub` of the token, for applications that load their users themselves.
+
+    A route that depends on it needs no user loader. If none is registered, `sub` itself is the user from then on: gates
+    let every valid token pass, and `request.state.user` is the `sub`. If one is registered, the user must exist.
+    """
 
     def __init__(  # noqa: PLR0917 - fastapi-login's order
         self,
@@ -122,6 +129,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         schemes = security_dependencies(self.config)
         self.__signature__: Signature = dependency_signature(schemes)
         self.optional = OptionalUser(authentication)
+        self.subject = Subject(authentication, schemes, self._loader)
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None

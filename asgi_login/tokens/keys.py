@@ -133,11 +133,20 @@ class Key:
         return _ALGORITHMS[self.algorithm].sign(signed, self._signing_key)
 
     def derive(self, label: str) -> bytes:
-        """Return a secret of 32 bytes for another purpose than signing tokens.
+        """Return a secret of 32 bytes for another purpose, which tells nothing about this key.
+
+        Args:
+            label: What the secret is for. The library itself uses "fingerprint" and "stamp".
 
         Raises:
+            TypeError: `label` is not a non-empty str.
             ValueError: This is a public key, from which nothing secret can come.
+
+        Example:
+            >>> resets = LoginManager(Key(key.derive("password-reset")), name="password-reset", sessions=None)
         """
+        if not isinstance(label, str) or not label:  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError('derive(label) takes what the secret is for, like "password-reset"')
         if self._signing_key is None:
             raise ValueError("a public key has no secret to derive another from")
         derived = self._derived.get(label)

@@ -49,10 +49,10 @@ class HeaderTransport(SetOnce):
                 "ambient must be True, if a gateway adds the header because of a cookie of its own, or False, if the "
                 f"client's own program puts it there; not {ambient!r}"
             )
-        self.name = check_name(name)
-        self.header = header
-        self.ambient = ambient
-        self.vary = header.encode()
+        self.name: str = check_name(name)
+        self.header: str = header
+        self.ambient: bool = ambient
+        self.vary: bytes = header.encode()
         self._wire_name = header.lower().encode()
 
     def extract(self, scope: GivenScope, /) -> bytes | None:

@@ -523,3 +523,32 @@ class TestParsedOnce:
 
 def _parsed_again(*args, **kwargs):
     raise AssertionError("a PEM was parsed again")
+
+
+class TestOtherPurposes:
+    @pytest.mark.parametrize("algorithm", ["HS256", "RS256", "ES256"])
+    def test_a_token_of_a_derived_key_is_no_login_and_a_login_no_token_of_it(self, algorithm):
+        key = Key(SECRET if algorithm == "HS256" else pem_for(algorithm), algorithm)
+        logins, resets = make_manager(key), make_manager(Key(key.derive("password-reset")), name="password-reset")
+        for issuer, other in ((logins, resets), (resets, logins)):
+            token = issuer.create_access_token(data={"sub": "ada"})
+            assert authenticate(issuer, bearer(token)).user == "ada"
+            assert authenticate(other, bearer(token)).error.error == "invalid_token"
+
+    def test_an_audience_separates_tokens_of_one_key(self):
+        logins, resets = make_manager(), make_manager(audience="password-reset")
+        for issuer, other in ((logins, resets), (resets, logins)):
+            token = issuer.create_access_token(data={"sub": "ada"})
+            assert authenticate(issuer, bearer(token)).user == "ada"
+            assert authenticate(other, bearer(token)).error.error == "invalid_token"
+
+    def test_a_label_and_a_key_always_derive_the_same_secret_and_others_another(self):
+        one, other = Key(SECRET), Key(OTHER_SECRET)
+        assert one.derive("a") == Key(SECRET).derive("a")
+        assert len({SECRET.encode(), one.derive("a"), one.derive("b"), other.derive("a")}) == 4
+        assert len(one.derive("a")) == 32
+
+    @pytest.mark.parametrize("label", ["", None, b"password-reset", 5])
+    def test_a_label_says_what_the_secret_is_for(self, label):
+        with pytest.raises(TypeError, match="what the secret is for"):
+            Key(SECRET).derive(label)

@@ -10,8 +10,8 @@ from asgiref.typing import (
     HTTPScope,
 )
 from asgiref.typing import Scope as ASGIScope
-from django.core.asgi import get_asgi_application  # type: ignore[import-untyped]
-from django.core.handlers.asgi import ASGIRequest  # type: ignore[import-untyped]
+from django.core.asgi import get_asgi_application  # pyright: ignore[reportMissingTypeStubs]
+from django.core.handlers.asgi import ASGIRequest  # pyright: ignore[reportMissingTypeStubs]
 from fastapi import FastAPI
 from hypercorn.typing import ASGIFramework as HypercornApplication
 from hypercorn.typing import Scope as HypercornScope

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from asgi_login.auth import auth_of_manager, refusal, token_of
 from asgi_login.config import Config, Sessions, positive_timedelta
-from asgi_login.errors import ExceptionOrClass, NotAuthenticated
+from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.scope import HasScope, Scope
@@ -41,6 +41,8 @@ class LoginManager(Generic[UserT]):
             FastAPI adapters the name of a route.
         not_authenticated_exception: What decorators raise instead of our 401, class or instance.
         out_of_scope_exception: What decorators raise instead of our 403, class or instance.
+        error_body: From an AuthError to the members of the JSON body, where clients expect others than RFC 6750's:
+            `lambda error: {"detail": error.description}`.
         name: Unique where several managers serve one application.
         realm: Of the WWW-Authenticate challenge.
         token_cache_size: How many verified tokens may be kept; 0 for none.
@@ -73,6 +75,7 @@ class LoginManager(Generic[UserT]):
         redirect_to: str | None = None,
         not_authenticated_exception: ExceptionOrClass | None = None,
         out_of_scope_exception: ExceptionOrClass | None = None,
+        error_body: Callable[[AuthError], Mapping[str, object]] | None = None,
         name: str = "default",
         realm: str = "api",
         token_cache_size: int = 4096,
@@ -104,6 +107,7 @@ class LoginManager(Generic[UserT]):
             redirect_to=redirect_to,
             not_authenticated_exception=not_authenticated_exception,
             out_of_scope_exception=out_of_scope_exception,
+            error_body=error_body,
         )
 
     @property

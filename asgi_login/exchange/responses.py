@@ -5,6 +5,7 @@ import re
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from asgi_login.auth import Auth, settings_of
 from asgi_login.errors import AuthError, CrossOriginRequest
 from asgi_login.scope import Headers, Message, Scope, Send, header_values
 
@@ -37,6 +38,7 @@ def safe_next(value: object, default: str = "/") -> str:
 
 async def answer(error: AuthError, scope: Scope, send: Send) -> None:
     """Answer a request, or refuse a websocket that is not accepted yet; `websocket.connect` must have been received."""
+    error = _shaped(error, scope)
     if scope["type"] == "http":
         start, body = http_answer(error, scope)
         await send({"type": "http.response.start", **start})
@@ -57,6 +59,7 @@ def close_accepted(error: AuthError) -> Message:
 
 def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
     """Return the status and headers, and the body, that answer an HTTP request; HEAD gets the headers only."""
+    error = _shaped(error, scope)
     location = _login_redirect(error, scope)
     if location is None:
         start, body = _error_answer(error)
@@ -65,8 +68,24 @@ def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
     return {"status": 303, "headers": headers}, b""
 
 
+def _shaped(error: AuthError, scope: Scope) -> AuthError:
+    """Return an error with the body that the request's manager shapes, also where the application raised its own."""
+    state: dict[str, object] = scope.get("state") or {}
+    auth = state.get("auth")
+    # What a manager has completed has its body, also where that is None.
+    if "error_body" in vars(error) or not isinstance(auth, Auth):
+        return error
+    shape = settings_of(auth).error_body  # pyright: ignore[reportUnknownArgumentType] - of whatever user
+    if shape is None:
+        return error
+    # A copy: the application may raise one instance in several applications.
+    error = error.again()
+    error.error_body = shape
+    return error
+
+
 def _error_answer(error: AuthError) -> tuple[Message, bytes]:
-    body = json.dumps({"error": error.error, "error_description": error.description}).encode()
+    body = json.dumps(dict(error.body)).encode()
     headers: Headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

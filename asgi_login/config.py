@@ -17,7 +17,7 @@ from asgi_login.errors import (
 )
 from asgi_login.loader import UserLoader, is_async_callable
 from asgi_login.tokens import TokenCodec, check_scope_names
-from asgi_login.transports import CookieTransport, Transport, check_transports
+from asgi_login.transports import CookieTransport, OriginCheck, Transport, check_transports
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
@@ -85,6 +85,7 @@ class Config:
     not_authenticated_exception: ExceptionOrClass | None
     out_of_scope_exception: ExceptionOrClass | None
     error_body: Callable[[AuthError], Mapping[str, object]] | None
+    origins: OriginCheck = field(repr=False)
 
     def __post_init__(self) -> None:
         _check_type("name", self.name, str)

@@ -1,5 +1,6 @@
 """What keeps a request out: decorators for views of any framework, and Gate, the same around an ASGI application."""
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
@@ -17,9 +18,10 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import answer
 from asgi_login.loader import is_async_callable
-from asgi_login.scope import ASGIApp, Receive, Scope, Send, header, path_prefixes, under
+from asgi_login.scope import ASGIApp, Receive, Scope, Send, header, path_prefixes, request_line, under
 from asgi_login.tokens import check_scope_names
 
+_log = logging.getLogger("asgi_login")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -127,11 +129,15 @@ class Gate:
             # Passing it on would open views that answer OPTIONS: browsers send no credential with it.
             await _answer_preflight(send)
             return
-        error = refusal(get_auth(scope), self._scopes, fresh=self._fresh, manager=self._manager)
+        auth = get_auth(scope, manager=self._manager)
+        error = refusal(auth, self._scopes, fresh=self._fresh)
         if error is None:
             await self.app(scope, receive, send)
-        else:
-            await answer(error, scope, send)
+            return
+        if auth.error is None:
+            # Why a credential was refused is in the log already.
+            _log.info("%s: %s from a Gate: %s", request_line(scope), type(error).__name__, error.reason)
+        await answer(error, scope, send)
 
 
 async def _answer_preflight(send: Send) -> None:

@@ -14,7 +14,7 @@ from asgi_login.loader import UserLoader
 from asgi_login.scope import HasScope, Scope
 from asgi_login.sessions import confirm_session, log_in, log_out, session_cookie
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
-from asgi_login.transports import BearerTransport, CookieTransport, Transport, put_cookie
+from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie
 
 UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
@@ -108,6 +108,7 @@ class LoginManager(Generic[UserT]):
             not_authenticated_exception=not_authenticated_exception,
             out_of_scope_exception=out_of_scope_exception,
             error_body=error_body,
+            origins=OriginCheck(clock),
         )
 
     @property

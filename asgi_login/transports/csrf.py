@@ -6,9 +6,11 @@ The order of the checks is that of Go's net/http.CrossOriginProtection: what the
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from asgi_login.scope import Scope, single_headers
 
+NOT_THIS_HOST: Final = "Origin is not this host"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {len(name): name for name in (b"origin", b"sec-fetch-site", b"host")}
 
@@ -35,7 +37,7 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
     # so this is no browser, and nobody else's cookies are in play.
     if not origin:
         return None
-    return None if host and _is_own_origin(scope, origin, host.lower()) else "Origin is not this host"
+    return None if host and _is_own_origin(scope, origin, host.lower()) else NOT_THIS_HOST
 
 
 def _is_own_origin(scope: Scope, origin: bytes, host: bytes) -> bool:

@@ -18,7 +18,17 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import answer
 from asgi_login.loader import is_async_callable
-from asgi_login.scope import ASGIApp, Receive, Scope, Send, header, path_prefixes, request_line, under
+from asgi_login.scope import (
+    ASGIApp,
+    Receive,
+    Scope,
+    Send,
+    has_too_many_lines,
+    header,
+    path_prefixes,
+    request_line,
+    under,
+)
 from asgi_login.tokens import check_scope_names
 
 _log = logging.getLogger("asgi_login")
@@ -151,6 +161,7 @@ def _is_preflight(scope: Scope) -> bool:
     return (
         scope["type"] == "http"
         and scope["method"] == "OPTIONS"
+        and not has_too_many_lines(scope)
         and header(scope, b"origin") is not None
         and header(scope, b"access-control-request-method") is not None
     )

@@ -7,7 +7,7 @@ from urllib.parse import quote, urlsplit
 
 from asgi_login.auth import Auth, settings_of
 from asgi_login.errors import AuthError, CrossOriginRequest
-from asgi_login.scope import Headers, Message, Scope, Send, header_values
+from asgi_login.scope import Headers, Message, Scope, Send, has_too_many_lines, header_values
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
 _POLICY_VIOLATION: Final = 1008
@@ -114,16 +114,14 @@ def _login_redirect(error: AuthError, scope: Scope) -> bytes | None:
 
 def _accepts_html(scope: Scope) -> bool:
     """Tell whether text/html itself is asked for: `*/*` alone is what API clients send."""
-    values = header_values(scope, b"accept")
-    # Browsers send some hundred bytes. What is longer comes from nobody who wants to see a login page.
-    if sum(map(len, values)) > MAX_ACCEPT:
+    if has_too_many_lines(scope):
         return False
-    for value in values:
-        for media_range in value.lower().split(b","):
-            kind, *parameters = (part.strip() for part in media_range.split(b";"))
-            if kind == b"text/html" and not any(re.fullmatch(rb"q=0(?:\.0*)?", one) for one in parameters):
-                return True
-    return False
+    # RFC 9110 §5.3: the lines are one list.
+    accept = b",".join(header_values(scope, b"accept"))
+    # Browsers send some hundred bytes. What is longer comes from nobody who wants to see a login page.
+    if len(accept) > MAX_ACCEPT:
+        return False
+    return any(not _NOT_WANTED.search(found[1] or b"") for found in _HTML.finditer(accept.lower()))
 
 
 def _path_and_query(scope: Scope) -> str:
@@ -140,4 +138,7 @@ def _path_and_query(scope: Scope) -> str:
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 
 
+_HTML: Final = re.compile(rb"(?:\A|,)\s*text/html\s*(?:;([^,]*))?(?=,|\Z)")
+# RFC 9110 §12.4.2: a weight of zero.
+_NOT_WANTED: Final = re.compile(rb"(?:^|;)\s*q=0(?:\.0*)?\s*(?:;|\Z)")
 _QUERY_SAFE: Final = "/?:@!$&'()*+,;=~-._%[]"

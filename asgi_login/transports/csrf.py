@@ -25,7 +25,7 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
         return None
     headers = single_headers(scope, _HEADERS)
     if headers is None:
-        return "Origin, Host or Sec-Fetch-Site was sent twice"
+        return "Origin, Host or Sec-Fetch-Site was sent twice or is too long, or there are too many lines"
     origin, site, host = headers.get(b"origin"), headers.get(b"sec-fetch-site", b"").lower(), headers.get(b"host")
     # `none` is the user's own doing: an address typed in, a bookmark.
     if origin in trusted_origins or site in {b"same-origin", b"none"}:

@@ -24,7 +24,8 @@ CACHE_CONTROLS: Final = frozenset({b"cache-control", b"cdn-cache-control", b"sur
 MAX_HEADER_LINES = 1_000
 # A host name has at most 253 bytes (RFC 1035 §3.1), to which Origin adds a scheme and a port.
 MAX_SINGLE_BYTES = 1_024
-MAX_AUTHORIZATION_BYTES = 16_384
+# More than any token has that is read, so that what is cut off here is too long for one in any case.
+MAX_AUTHORIZATION_BYTES = 32_768
 MAX_COOKIE_LINES_BYTES = 16_384
 # Go stopped at 3,000 cookies after CVE-2025-58186.
 MAX_COOKIE_PAIRS = 3_000

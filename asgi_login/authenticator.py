@@ -26,7 +26,7 @@ from asgi_login.scope import (
     request_line,
 )
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken
-from asgi_login.transports import BearerTransport, CookieTransport, Transport, check_origin
+from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
 UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
@@ -101,7 +101,7 @@ class Authenticator(Generic[UserT]):
                     # The restored session is written into the session cookie, whichever cookie was read.
                     transport = config.session_cookie or transport
                 # Before the loader runs: a forged request must not even reach the database.
-                problem = check_origin(scope, _trusted_origins(transport))
+                problem = config.origins.problem(scope, _trusted_origins(transport))
                 if problem is not None:
                     raise CrossOriginRequest(problem)
                 same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)

@@ -16,9 +16,9 @@ from asgi_login.errors import (
     NotAuthenticated,
     check_exception,
 )
-from asgi_login.loader import UserLoader
+from asgi_login.loader import UserLoader, is_async_callable
 from asgi_login.tokens import TokenCodec, check_scope_names
-from asgi_login.transports import CookieTransport, Transport, check_transports, parse_origins
+from asgi_login.transports import CookieTransport, OriginCheck, Transport, check_transports, parse_origins
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
@@ -94,6 +94,8 @@ class Config:
     not_authenticated_exception: ExceptionOrClass | None
     out_of_scope_exception: ExceptionOrClass | None
     public_url: str | None
+    error_body: Callable[[AuthError], Mapping[str, object]] | None
+    origins: OriginCheck = field(repr=False)
     # Names of routes that stand in these settings, and the paths that an adapter has found for them.
     routes: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -115,6 +117,11 @@ class Config:
         check_transports(self.transports)
         check_exception("not_authenticated_exception", self.not_authenticated_exception)
         check_exception("out_of_scope_exception", self.out_of_scope_exception)
+        if self.error_body is not None and (not callable(self.error_body) or is_async_callable(self.error_body)):
+            raise TypeError(
+                "error_body is a plain function from the AuthError to the members of the JSON body, like "
+                'lambda error: {"detail": error.description}'
+            )
         self._check_verify_only()
 
     def _check_verify_only(self) -> None:
@@ -143,9 +150,10 @@ class Config:
         return (self.sessions or Sessions()).fresh_for.total_seconds()
 
     def complete(self, error: AuthError) -> AuthError:
-        """Add what an error takes from the settings, its realm and where a browser logs in, and return it."""
+        """Add what an error takes from the settings, and return it: its realm, its body, where a browser logs in."""
         error.realm = self.realm
         error.public_url = self.public_url
+        error.error_body = self.error_body
         if isinstance(error, LoginNotFresh):
             url = self.sessions.reauthenticate_at if self.sessions else None
         else:

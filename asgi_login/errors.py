@@ -16,7 +16,7 @@ for each request.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Self, TypeAlias, TypeVar
 
 ErrorT = TypeVar("ErrorT", bound="AuthError")
@@ -40,6 +40,7 @@ class AuthError(Exception):
         login_url: Where a browser that navigates is sent instead, or None.
         login_is_route: Whether `login_url` is the path of a route, which lies below the application's `root_path`.
         public_url: The origin of this site, for a login page on another one, or None.
+        error_body: What makes `body`, where the manager has `error_body=`.
     """
 
     reason: str = ""
@@ -50,6 +51,7 @@ class AuthError(Exception):
     login_url: str | None = None
     login_is_route: bool = False
     public_url: str | None = None
+    error_body: "Callable[[AuthError], Mapping[str, object]] | None" = None
 
     def __init__(self, reason: str = "") -> None:
         # No `args`: repr, error trackers and GraphQL layers show those.
@@ -66,6 +68,20 @@ class AuthError(Exception):
     def challenge(self) -> str | None:
         """The value of WWW-Authenticate (RFC 9110 §11.6.1), or None where no other credential would help."""
         return f'Bearer realm="{self.realm}", error="{self.error}", error_description="{self.description}"'
+
+    @property
+    def body(self) -> Mapping[str, object]:
+        """The members of the JSON body.
+
+        Raises:
+            TypeError: `LoginManager(error_body=)` returned something else.
+        """
+        if self.error_body is None:
+            return {"error": self.error, "error_description": self.description}
+        body = self.error_body(self)
+        if not isinstance(body, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f'error_body returns a mapping like {{"detail": "..."}}, not {type(body).__name__}')
+        return body
 
     def again(self) -> Self:
         """Return an equal error to raise.

@@ -1,10 +1,11 @@
 """What keeps a request out: decorators for views of any framework, and Gate, the same around an ASGI application."""
 
+import logging
 from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
-from asgi_login.auth import AnyAuth, get_auth, refusal, settings_of
+from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, refusal, settings_of
 from asgi_login.config import Config
 from asgi_login.current import current_holder
 from asgi_login.errors import (
@@ -31,11 +32,14 @@ from asgi_login.scope import (
     Receive,
     Scope,
     Send,
+    has_too_many_lines,
     header,
+    request_line,
 )
 from asgi_login.tokens import check_scope_names
 from asgi_login.wrapper import Wrapper, find_inside
 
+_log = logging.getLogger("asgi_login")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -150,10 +154,15 @@ class Gate(Wrapper):
             # Passing it on would open views that answer OPTIONS: browsers send no credential with it.
             await _answer_preflight(send)
             return
-        error = refusal(self._auth_of(scope), self._scopes, fresh=self._fresh, manager=self._manager)
+        auth = auth_of_manager(self._auth_of(scope), self._manager)
+        error = refusal(auth, self._scopes, fresh=self._fresh)
         if error is None:
             await self.app(scope, receive, send)
-        elif scope["type"] == "websocket" and mark_refusal(error):
+            return
+        if auth.error is None:
+            # Why a credential was refused is in the log already.
+            _log.info("%s: %s from a Gate: %s", request_line(scope), type(error).__name__, error.reason)
+        if scope["type"] == "websocket" and mark_refusal(error):
             # The middleware knows how the application wants to have a websocket refused (`websocket_denial`).
             await send({"type": "websocket.close"})
         else:
@@ -186,6 +195,7 @@ def _is_preflight(scope: Scope) -> bool:
     return (
         scope["type"] == "http"
         and scope["method"] == "OPTIONS"
+        and not has_too_many_lines(scope)
         and header(scope, b"origin") is not None
         and header(scope, b"access-control-request-method") is not None
     )

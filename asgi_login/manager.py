@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar, overload
 from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import auth_of_manager, refusal, settings_of, token_of
 from asgi_login.config import Config, Sessions, positive_timedelta, warn_of_relative_next
-from asgi_login.errors import ExceptionOrClass, NotAuthenticated
+from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.no_dependency import NotADependency
@@ -17,7 +17,7 @@ from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
 from asgi_login.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
-from asgi_login.transports import BearerTransport, CookieTransport, Transport, put_cookie
+from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie
 
 UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
@@ -47,6 +47,8 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
             FastAPI adapters the name of a route.
         not_authenticated_exception: What decorators raise instead of the library's 401; a class or an instance.
         out_of_scope_exception: What decorators raise instead of the library's 403; a class or an instance.
+        error_body: A function from an AuthError to the members of the JSON body, if clients expect others than those of
+            RFC 6750: `lambda error: {"detail": error.description}`.
         name: A unique name, if several managers serve one application.
         realm: The realm of the WWW-Authenticate challenge (RFC 9110 §11.5).
         token_cache_size: How many verified tokens are cached; 0 turns the cache off.
@@ -82,6 +84,7 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
         redirect_to: str | None = None,
         not_authenticated_exception: ExceptionOrClass | None = None,
         out_of_scope_exception: ExceptionOrClass | None = None,
+        error_body: Callable[[AuthError], Mapping[str, object]] | None = None,
         name: str = "default",
         realm: str = "api",
         token_cache_size: int = 4096,
@@ -114,6 +117,8 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
             not_authenticated_exception=not_authenticated_exception,
             out_of_scope_exception=out_of_scope_exception,
             public_url=public_url,
+            error_body=error_body,
+            origins=OriginCheck(clock),
         )
         warn_of_relative_next(self._config)
 

@@ -50,9 +50,15 @@ CACHE_CONTROLS: Final = frozenset({b"cache-control", b"cdn-cache-control", b"sur
 
 # Bounds on what one client may make us look at. Browsers send some twenty lines, and a proxy adds some more.
 MAX_HEADER_LINES = 1_000
+# A host name has at most 253 bytes (RFC 1035 §3.1), to which Origin adds a scheme and a port.
+MAX_SINGLE_BYTES = 1_024
+# More than any token has that is read, so that what is cut off here is too long for one in any case.
+MAX_AUTHORIZATION_BYTES = 32_768
 MAX_COOKIE_LINES_BYTES = 16_384
 # Go stopped at 3,000 cookies after CVE-2025-58186.
 MAX_COOKIE_PAIRS = 3_000
+# Pairs with our cookie's name somewhere in them: its twins on other paths, and cookies called like it.
+MAX_COOKIE_NAMESAKES = 100
 
 # RFC 9110 §5.6.3: optional white space is SP and HTAB. bytes.strip() without an argument also eats
 # VT and FF, str.strip() even NBSP and NEL, which lets two parsers read one line differently.
@@ -127,20 +133,27 @@ def first_values(scope: Scope, names: frozenset[bytes]) -> dict[bytes, bytes]:
 
 
 def single_headers(scope: Scope, names: Mapping[int, bytes]) -> dict[bytes, bytes] | None:
-    """Return the values of headers that are sent at most once, by their names; None if one of them is sent twice.
+    """Return the values of headers that are sent at most once, by their names; None if one is sent twice or too long.
 
     Args:
-        scope: Of the request.
+        scope: Of the request; one with too many lines is not looked through, and gets None too.
         names: By their lengths: most lines are ruled out by that.
     """
     found: dict[bytes, bytes] = {}
+    if has_too_many_lines(scope):
+        return None
     for key, value in headers_of(scope):
         name = names.get(len(key))
         if name is not None and key.lower() == name:
-            if name in found:
+            if name in found or len(value) > MAX_SINGLE_BYTES:
                 return None
             found[name] = value
     return found
+
+
+def has_too_many_lines(scope: Scope) -> bool:
+    """Tell whether a request has more header lines than any client needs; those are not looked through."""
+    return len(headers_of(scope)) > MAX_HEADER_LINES
 
 
 def credential_lines(scope: Scope) -> CredentialLines | None:
@@ -170,21 +183,25 @@ def cookie(lines: Sequence[bytes], name: bytes) -> bytes | None:
     unquoted or decoded. Two different values count as absent: browsers do not say which of them a
     sub-domain has planted, and taking the one that verifies would log the victim in as somebody else.
     """
-    found: bytes | None = None
-    size = sum(map(len, lines))
-    # A line has one pair more than semicolons, so that few and short lines need no counting.
-    if size + len(lines) > MAX_COOKIE_PAIRS and (
-        size > MAX_COOKIE_LINES_BYTES or sum(line.count(b";") + 1 for line in lines) > MAX_COOKIE_PAIRS
+    line = lines[0] if len(lines) == 1 else b";".join(lines)
+    # A line has one pair more than semicolons, so that a short one needs no counting.
+    if len(line) >= MAX_COOKIE_PAIRS and (
+        len(line) - len(lines) >= MAX_COOKIE_LINES_BYTES or line.count(b";") >= MAX_COOKIE_PAIRS
     ):
         return None
-    for line in lines:
-        if name not in line:
-            continue
-        for pair in line.split(b";"):
-            key, equals, value = pair.partition(b"=")
-            if key.strip(OWS) == name and equals:
-                value = value.strip(OWS)
-                if found is not None and value != found:
-                    return None
-                found = value
-    return found
+    found: bytes | None = None
+    at = line.find(name)
+    # Only the pairs that hold the name are looked at, each once.
+    for _ in range(MAX_COOKIE_NAMESAKES):
+        if at < 0:
+            return found
+        end = line.find(b";", at)
+        pair = line[line.rfind(b";", 0, at) + 1 : end if end >= 0 else None]
+        key, equals, value = pair.partition(b"=")
+        if key.strip(OWS) == name and equals:
+            value = value.strip(OWS)
+            if found is not None and value != found:
+                return None
+            found = value
+        at = line.find(name, end) if end >= 0 else -1
+    return found if at < 0 else None

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from time import perf_counter
 from typing import Any, TypeAlias
 
-from asgi_login import AuthMiddleware
+from asgi_login import AuthMiddleware, Gate
 from benchmarks.drive import ASGIApp, Request, answer, bearer, requests
 from benchmarks.frameworks import ReadyUser, page
 from benchmarks.keys import SECRET
@@ -22,6 +22,7 @@ FLAT = tuple(f"cost of a {path} {span}" for span in _FLAT_IN.values() for path i
 HOSTILE = "slowest hostile request"
 _Verify: TypeAlias = Callable[[bytes], object]
 _MEGABYTE = 1_000_000
+_NAME = b"__Host-access-token"
 _MILLION = 1_000_000
 _NOTE = "A token of more than 4,096 bytes, here that with 1,000 scopes, is not kept: each of its requests is a miss."
 
@@ -112,7 +113,8 @@ def _headers() -> dict[str, tuple[ASGIApp, Request]]:
 
 
 def _hostile() -> dict[str, tuple[ASGIApp, Request]]:
-    app = AuthMiddleware(page, make_manager())
+    # Browsers are redirected, so that Accept is looked at too.
+    app = AuthMiddleware(Gate(page), make_manager(redirect_to="/login"))
     # Their names are as long as those that are looked for, so that the length alone does not rule them out.
     short, long = ([(b"x-fill", b"x" * (size - 6))] * (_MEGABYTE // size) for size in (20, 100))
     found = {
@@ -122,6 +124,15 @@ def _hostile() -> dict[str, tuple[ASGIApp, Request]]:
         ),
         "a Cookie of 1 MB, in pairs": Request().having((b"cookie", b"a=b;" * (_MEGABYTE // 4))),
         "1 MB of Cookie lines of 100 bytes": Request().having(*[(b"cookie", b"a=" + b"b" * 92)] * (_MEGABYTE // 100)),
+        "an Authorization of 1 MB, of spaces": Request().having(
+            (b"authorization", b"Bearer" + b" " * _MEGABYTE + b"a")
+        ),
+        "900 Cookie lines": Request().having(*[(b"cookie", b"a=b")] * 900),
+        "16 kB of Cookie lines with our cookie's name": Request().having(*[(b"cookie", _NAME)] * 860),
+        "16 kB of Cookie with our cookie's name": Request().having((b"cookie", (_NAME + b"=a;") * 700)),
+        "4 kB of commas in Accept": Request().having((b"accept", b"," * 4_096)),
+        "4 kB of parameters in Accept": Request().having((b"accept", b"text/html;q=0" + b";" * 4_000)),
+        "900 Accept lines": Request().having(*[(b"accept", b",")] * 900),
         "1 MB of other lines of 100 bytes": Request().having(*long),
         "1 MB of other lines of 20 bytes": Request().having(*short),
     }

@@ -76,6 +76,7 @@ class TestDefaults:
             "redirect_to": None,
             "not_authenticated_exception": None,
             "out_of_scope_exception": None,
+            "error_body": None,
             "name": "default",
             "realm": "api",
             "token_cache_size": 4096,

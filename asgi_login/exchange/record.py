@@ -1,5 +1,6 @@
 """The record of a request: what gates, middleware and managers tell each other while it is handled."""
 
+import logging
 import sys
 from typing import NoReturn
 
@@ -7,8 +8,9 @@ from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config
 from asgi_login.config import Config
 from asgi_login.current import CURRENT, Holder
 from asgi_login.errors import AuthError, CrossOriginRequest
-from asgi_login.scope import NO_COOKIES, AnyScope, Cookies, HasScope, Scope, Send, scope_of
-from asgi_login.transports import check_origin
+from asgi_login.scope import NO_COOKIES, AnyScope, Cookies, HasScope, Scope, Send, request_line, scope_of
+
+_log = logging.getLogger("asgi_login")
 
 
 class RequestRecord(Holder[AnyAuth]):
@@ -110,7 +112,8 @@ def changeable_record(
     if record.has_started:
         raise RuntimeError("the response has started: log in or out before it does, its headers are gone")
     trusted = config.session_cookie.trusted_origins if config.session_cookie else frozenset[bytes]()
-    problem = None if insecure_cross_origin else check_origin(scope, trusted)
+    problem = None if insecure_cross_origin else config.origins.problem(scope, trusted)
     if problem is not None:
+        _log.info("%s: login or logout refused by %s: %s", request_line(scope), config.name, problem)
         record.refuse(config.complete(CrossOriginRequest(problem)))
     return record, scope

@@ -5,12 +5,13 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
+from asgi_login.auth import Auth, settings_of
 from asgi_login.errors import AuthError, CrossOriginRequest
 from asgi_login.exchange.next_url import MAX_NEXT, safe_next
 from asgi_login.exchange.pages import is_htmx, page_behind
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.paths import address, encoded
-from asgi_login.scope import Headers, Message, Scope, Send, header_values
+from asgi_login.scope import Headers, Message, Scope, Send, has_too_many_lines, header_values
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
 _POLICY_VIOLATION: Final = 1008
@@ -22,6 +23,7 @@ MAX_ACCEPT: Final = 4_096
 
 async def answer(error: AuthError, scope: Scope, send: Send) -> None:
     """Answer a request, or refuse a websocket that is not accepted yet; `websocket.connect` must have been received."""
+    error = _shaped(error, scope)
     if scope["type"] == "http":
         start, body = http_answer(error, scope)
         await send({"type": "http.response.start", **start})
@@ -42,6 +44,7 @@ def close_accepted(error: AuthError) -> Message:
 
 def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
     """Return the status and headers, and the body, that answer an HTTP request; HEAD gets the headers only."""
+    error = _shaped(error, scope)
     location = _login_redirect(error, scope)
     if location is None or is_htmx(scope):
         start, body = _error_answer(error)
@@ -53,8 +56,24 @@ def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
     return {"status": 303, "headers": headers}, b""
 
 
+def _shaped(error: AuthError, scope: Scope) -> AuthError:
+    """Return an error with the body that the request's manager shapes, also where the application raised its own."""
+    state: dict[str, object] = scope.get("state") or {}
+    auth = state.get("auth")
+    # What a manager has completed has its body, also where that is None.
+    if "error_body" in vars(error) or not isinstance(auth, Auth):
+        return error
+    shape = settings_of(auth).error_body  # pyright: ignore[reportUnknownArgumentType] - of whatever user
+    if shape is None:
+        return error
+    # A copy: the application may raise one instance in several applications.
+    error = error.again()
+    error.error_body = shape
+    return error
+
+
 def _error_answer(error: AuthError) -> tuple[Message, bytes]:
-    body = json.dumps({"error": error.error, "error_description": error.description}).encode()
+    body = json.dumps(dict(error.body)).encode()
     headers: Headers = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
@@ -108,16 +127,14 @@ def _origin(page: SplitResult) -> str:
 
 def _accepts_html(scope: Scope) -> bool:
     """Tell whether text/html itself is asked for: `*/*` alone is what API clients send."""
-    values = header_values(scope, b"accept")
-    # Browsers send some hundred bytes. What is longer comes from nobody who wants to see a login page.
-    if sum(map(len, values)) > MAX_ACCEPT:
+    if has_too_many_lines(scope):
         return False
-    for value in values:
-        for media_range in value.lower().split(b","):
-            kind, *parameters = (part.strip() for part in media_range.split(b";"))
-            if kind == b"text/html" and not any(re.fullmatch(rb"q=0(?:\.0*)?", one) for one in parameters):
-                return True
-    return False
+    # RFC 9110 §5.3: the lines are one list.
+    accept = b",".join(header_values(scope, b"accept"))
+    # Browsers send some hundred bytes. What is longer comes from nobody who wants to see a login page.
+    if len(accept) > MAX_ACCEPT:
+        return False
+    return any(not _NOT_WANTED.search(found[1] or b"") for found in _HTML.finditer(accept.lower()))
 
 
 def _path_and_query(scope: Scope) -> str:
@@ -130,4 +147,7 @@ def _path_and_query(scope: Scope) -> str:
     return f"{path}?{quote(query, safe=_QUERY_SAFE)}" if query else path
 
 
+_HTML: Final = re.compile(rb"(?:\A|,)\s*text/html\s*(?:;([^,]*))?(?=,|\Z)")
+# RFC 9110 §12.4.2: a weight of zero.
+_NOT_WANTED: Final = re.compile(rb"(?:^|;)\s*q=0(?:\.0*)?\s*(?:;|\Z)")
 _QUERY_SAFE: Final = "/?:@!$&'()*+,;=~-._%[]"

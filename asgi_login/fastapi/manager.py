@@ -11,7 +11,7 @@ from fastapi.security import SecurityScopes
 
 from asgi_login.auth import Auth
 from asgi_login.config import Sessions
-from asgi_login.errors import ExceptionOrClass
+from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.fastapi.dependency import Authentication, OptionalUser, Subject
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
@@ -44,6 +44,7 @@ class CoreSettings(TypedDict, total=False):
     insecure_any_audience: bool
     sessions: Sessions | None
     redirect_to: str | None
+    error_body: Callable[[AuthError], Mapping[str, object]] | None
     name: str
     realm: str
     token_cache_size: int

@@ -1,14 +1,15 @@
 """Transports: where a token travels in a request, and how it gets back to the browser.
 
 Read `protocol` first, then `bearer`, `header` and `cookie`. `csrf` decides whether a request that a browser sent with
-a cookie may act for its user; `set_cookie` puts a cookie on a framework's response object; `checks` sees to it that the
-transports of one manager fit together.
+a cookie may act for its user, and `foreign` warns if a proxy may be the reason that it may not. `set_cookie` puts a
+cookie on a framework's response object. `checks` makes sure that the transports of one manager fit together.
 """
 
 from asgi_login.transports.bearer import BearerTransport
 from asgi_login.transports.checks import check_transports
 from asgi_login.transports.cookie import CookieTooLongError, CookieTransport
-from asgi_login.transports.csrf import check_origin, parse_origins
+from asgi_login.transports.csrf import parse_origins
+from asgi_login.transports.foreign import OriginCheck
 from asgi_login.transports.header import HeaderTransport
 from asgi_login.transports.protocol import Transport
 from asgi_login.transports.set_cookie import put_cookie
@@ -18,8 +19,8 @@ __all__ = [
     "CookieTooLongError",
     "CookieTransport",
     "HeaderTransport",
+    "OriginCheck",
     "Transport",
-    "check_origin",
     "check_transports",
     "parse_origins",
     "put_cookie",

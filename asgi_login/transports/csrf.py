@@ -6,9 +6,11 @@ The order of the checks is that of Go's net/http.CrossOriginProtection: what the
 
 import re
 from collections.abc import Iterable
+from typing import Final
 
 from asgi_login.scope import Scope, single_headers
 
+NOT_THIS_HOST: Final = "Origin is not this host"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _HEADERS = {len(name): name for name in (b"origin", b"sec-fetch-site", b"host")}
 
@@ -23,7 +25,7 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
         return None
     headers = single_headers(scope, _HEADERS)
     if headers is None:
-        return "Origin, Host or Sec-Fetch-Site was sent twice"
+        return "Origin, Host or Sec-Fetch-Site was sent twice or is too long, or there are too many lines"
     origin, site, host = headers.get(b"origin"), headers.get(b"sec-fetch-site", b"").lower(), headers.get(b"host")
     # `none` is the user's own doing: an address typed in, a bookmark.
     if origin in trusted_origins or site in {b"same-origin", b"none"}:
@@ -35,7 +37,7 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
     # so this is no browser, and nobody else's cookies are in play.
     if not origin:
         return None
-    return None if host and _is_own_origin(scope, origin, host.lower()) else "Origin is not this host"
+    return None if host and _is_own_origin(scope, origin, host.lower()) else NOT_THIS_HOST
 
 
 def _is_own_origin(scope: Scope, origin: bytes, host: bytes) -> bool:

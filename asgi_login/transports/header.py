@@ -4,7 +4,7 @@ import re
 from typing import Final
 
 from asgi_login.errors import InvalidRequest
-from asgi_login.scope import OWS, GivenScope, header_values
+from asgi_login.scope import MAX_AUTHORIZATION_BYTES, OWS, GivenScope, header_values
 from asgi_login.transports.protocol import SetOnce, check_name
 
 _HEADER = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
@@ -67,6 +67,8 @@ class HeaderTransport(SetOnce):
                 return None
             # As with Authorization: a client that sends the header next to the gateway's must not choose who it is.
             raise self._malformed("sent twice")
+        if len(lines[0]) > MAX_AUTHORIZATION_BYTES:
+            raise self._malformed("too long")
         token = lines[0].strip(OWS)
         if token[: len(_BEARER)].lower() == _BEARER:
             token = token[len(_BEARER) :].lstrip(b" ")

@@ -52,7 +52,7 @@ async def home(request: Request) -> Response:
             user=auth.user,
             note="" if auth.error is None else f"{auth.error.description}.",
             transport=auth.transport or "none",
-            remembered="yes" if auth.claims.get("permanent") else "no",
+            remembered="yes" if "demo-remember-token" in request.cookies else "no",
             until=_time_of_day(auth.expires_at) if auth.expires_at else "none",
             **visitor(auth),
         )

@@ -91,7 +91,7 @@ class Follower:
 
     async def _run(self) -> None:
         try:
-            while True:
+            while not _is_cancelled():
                 await self._follow_until_it_breaks()
         finally:
             await self._channel.close()
@@ -100,7 +100,7 @@ class Follower:
         try:
             await self._begin()
             self._refusal = None
-            while await self._read():
+            while not _is_cancelled() and await self._read():
                 await self._offer()
         except Unreachable:
             await asyncio.sleep(_PAUSE)
@@ -169,6 +169,15 @@ class Follower:
             self._offer_at = self._monotonic() + _PAUSE
         else:
             del self._lost[-len(part) :]
+
+
+def _is_cancelled() -> bool:
+    """Tell whether the task was told to end. A client library may have swallowed that: redis-py does while it connects.
+
+    A task that goes on keeps `asyncio.run` from returning.
+    """
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0
 
 
 def _is_same(one: Beginning | Batch, other: Beginning | Batch) -> bool:

@@ -42,6 +42,7 @@ class Revocation:
         "__weakref__",
         "_channel",
         "_follower",
+        "_leeway",
         "_line",
         "_listeners",
         "_monotonic",
@@ -51,7 +52,6 @@ class Revocation:
         "_warn_at",
         "clears",
         "ends",
-        "leeway",
     )
 
     def __init__(
@@ -65,7 +65,7 @@ class Revocation:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = store.options
-        self.leeway = leeway
+        self._leeway = leeway
         self._now = clock
         self._monotonic = monotonic
         staleness = self._options.max_staleness.total_seconds()
@@ -125,7 +125,7 @@ class Revocation:
             self._view.apply(Entry("u", sub, self._now() + self._options.keep.total_seconds(), answer.cut_off))
         if answer.ended is not None and (value := jti if answer.ended == "t" else sid) is not None:
             # Kept, so that sending an ended token again and again does not ask the store again and again.
-            self._view.apply(Entry(answer.ended, value, token.exp + self.leeway))
+            self._view.apply(Entry(answer.ended, value, token.exp + self._leeway))
         if self._view.ends(token):
             raise InvalidToken("the store says that the token, its session or its user's logins were ended")
         token.good_since = max(token.good_since, asked)
@@ -147,7 +147,7 @@ class Revocation:
         await self._end("s", sid, until)
 
     async def _end(self, kind: Kind, value: str, until: float) -> None:
-        until += self.leeway
+        until += self._leeway
         await self._call(lambda: self._channel.end(kind, value, until))
         self._hear_own(Entry(kind, value, until))
 

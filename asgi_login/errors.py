@@ -6,7 +6,8 @@ AuthError
 ├── InvalidToken        401  invalid_token                       RFC 6750 §3.1
 ├── LoginNotFresh       401  insufficient_user_authentication    RFC 9470 §3
 ├── InsufficientScope   403  insufficient_scope                  RFC 6750 §3.1
-└── CrossOriginRequest  403  cross_origin_request                (no challenge: the credential was fine)
+├── CrossOriginRequest  403  cross_origin_request                (no challenge: the credential was fine)
+└── ServiceUnavailable  503  temporarily_unavailable             (no challenge: nobody knows whether it is fine)
 
 What an error says is fixed text: `str(error)` is its description, because a GraphQL layer or a handler of the
 application's sends that to the client. Why a token was refused is in `reason` alone, for the log.
@@ -176,6 +177,24 @@ class CrossOriginRequest(AuthError):
     @property
     def challenge(self) -> None:
         """None: the credential was fine."""
+        return
+
+
+class ServiceUnavailable(AuthError):
+    """Whether the credential still counts cannot be found out now, because a store or an issuer does not answer (503).
+
+    Attributes:
+        retry_after: The value of Retry-After (RFC 9110 §10.2.3), in seconds.
+    """
+
+    status = 503
+    error = "temporarily_unavailable"
+    description = "The service is temporarily unavailable"
+    retry_after: int = 1
+
+    @property
+    def challenge(self) -> None:
+        """None: another credential would not help."""
         return
 
 

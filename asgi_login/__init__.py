@@ -10,11 +10,13 @@ from asgi_login.errors import (
     InvalidToken,
     LoginNotFresh,
     NotAuthenticated,
+    ServiceUnavailable,
 )
 from asgi_login.exchange import safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires_scopes
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.stores import Device, MemoryStore
 from asgi_login.tokens import Key
 from asgi_login.transports import BearerTransport, CookieTransport, HeaderTransport, Transport
 
@@ -25,6 +27,7 @@ __all__ = [
     "BearerTransport",
     "CookieTransport",
     "CrossOriginRequest",
+    "Device",
     "Gate",
     "HeaderTransport",
     "InsufficientScope",
@@ -33,7 +36,9 @@ __all__ = [
     "Key",
     "LoginManager",
     "LoginNotFresh",
+    "MemoryStore",
     "NotAuthenticated",
+    "ServiceUnavailable",
     "Sessions",
     "Transport",
     "current_auth",

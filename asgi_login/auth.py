@@ -18,6 +18,7 @@ from asgi_login.errors import (
     InvalidToken,
     LoginNotFresh,
     NotAuthenticated,
+    ServiceUnavailable,
 )
 from asgi_login.scope import AnyScope, HasScope, scope_of
 from asgi_login.tokens import SESSION, Claims, InvalidClaims, VerifiedToken, check_scope_names, check_times
@@ -96,6 +97,12 @@ class Auth(Generic[UserT]):
     def manager(self) -> str | None:
         """The name of the manager whose credential it is, or None if there was none."""
         return self._config.name if self._transport else None
+
+    @property
+    def session_id(self) -> str | None:
+        """The `sid` of the login that the token belongs to, or None. It stays the same when a session is renewed."""
+        sid = self.claims.get("sid")
+        return sid if isinstance(sid, str) else None
 
     @property
     def expires_at(self) -> float | None:
@@ -214,14 +221,24 @@ def refusal(
     config, token = auth._config, auth._token
     if token is None:
         return config.complete(NotAuthenticated("no credential"))
-    try:
-        check_times(token, config.clock())
-    except InvalidClaims as problem:
-        return config.complete(InvalidToken(str(problem), expired=problem.expired))
+    over = _over(config, token)
+    if over is not None:
+        return config.complete(over)
     if not token.scopes.issuperset(scopes):
         return config.complete(_scope_missing(token, scopes))
     if fresh and not auth.fresh:
         return config.complete(LoginNotFresh("the login is not fresh"))
+    return None
+
+
+def _over(config: Config, token: VerifiedToken) -> InvalidToken | None:
+    """Return why a token that was valid at the start of its request no longer is, or None."""
+    try:
+        check_times(token, config.clock())
+    except InvalidClaims as problem:
+        return InvalidToken(str(problem), expired=problem.expired)
+    if config.revocation is not None and config.revocation.ends(token):
+        return InvalidToken("the token, its session or its user's logins were ended")
     return None
 
 
@@ -273,9 +290,13 @@ def write_to_state(auth: AnyAuth, state: MutableMapping[str, object]) -> None:
     state["auth"] = auth
 
 
-def cross_origin_error(auth: AnyAuth) -> CrossOriginRequest | None:
-    """Return the error of a request that another site sent, or None. The application does not see such a request."""
-    return auth._error if auth._error is not None and isinstance(auth._error, CrossOriginRequest) else None
+def blocking_error(auth: AnyAuth) -> AuthError | None:
+    """Return the error of a request that the application does not see, or None.
+
+    Another site sent it, or nobody knows now whether its credential still counts.
+    """
+    error = auth._error
+    return error if error is not None and isinstance(error, (CrossOriginRequest, ServiceUnavailable)) else None
 
 
 def varies_with(auth: AnyAuth) -> tuple[bytes, ...]:

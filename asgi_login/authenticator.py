@@ -3,7 +3,8 @@
 1. The transports: headers before cookies; the first that finds a token.
 2. The token: its shape, its signature, its claims.
 3. The origin, where the browser attached the token by itself.
-4. The session: its lifetime and its client; or the remember token that restores it.
+4. The session: its lifetime and its client; or the remember token that restores it. Then, with a store, whether the
+   token, its session or its user's logins were ended.
 5. The user loader.
 6. The session's stamp, and its renewal.
 """
@@ -13,9 +14,9 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
-from asgi_login.auth import Auth
+from asgi_login.auth import Auth, token_of
 from asgi_login.config import Config
-from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
+from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
 from asgi_login.scope import (
     NO_COOKIES,
     NO_LINES,
@@ -25,6 +26,7 @@ from asgi_login.scope import (
     credential_lines,
     request_line,
 )
+from asgi_login.stores import Revocation
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
@@ -81,7 +83,8 @@ class Authenticator(Generic[UserT]):
         """Return the token that the browser attached by itself, or None; the remember token comes last."""
         return _first_token(self._cookies, scope, lines[1])
 
-    async def authenticate(self, scope: Scope, credential: Credential) -> Outcome[UserT]:
+    # Every check stands here, in one visible order.
+    async def authenticate(self, scope: Scope, credential: Credential) -> Outcome[UserT]:  # noqa: C901, PLR0911, PLR0912
         """Return who sent a request with this credential: an identity, or refused with the reason; steps 2 to 6.
 
         Raises:
@@ -107,6 +110,10 @@ class Authenticator(Generic[UserT]):
                 same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
                 if not same_client and sessions.ends_with_client(config, token):
                     return self._client_changed(scope, transport)
+            if config.revocation is not None and not config.revocation.clears(token):
+                ended = await self._ended(config.revocation, scope, transport, token)
+                if ended is not None:
+                    return ended
             loader = config.loader
             user: UserT | None = await loader.call(token.sub, scope, token.claims)
             if type(user) is not loader.user_class:
@@ -117,7 +124,10 @@ class Authenticator(Generic[UserT]):
             if user is None:
                 return self._refused(scope, transport, InvalidToken("no such user")), NO_COOKIES
             return Auth(config, transport, token, user), NO_COOKIES
-        return self._session_outcome(scope, transport, token, user, same_client=same_client)
+        outcome = self._session_outcome(scope, transport, token, user, same_client=same_client)
+        if outcome[1] and config.sessions is not None and config.sessions.listed:
+            await self._list(scope, outcome[0])
+        return outcome
 
     def _read_cookie(self, scope: Scope, transport: Transport, token: bytes) -> VerifiedToken:
         """Verify a token in a cookie; if the session has expired, verify the remember token instead."""
@@ -150,6 +160,30 @@ class Authenticator(Generic[UserT]):
             token, cookies = self._renew(config, scope, token, user, same_client=same_client)
         is_fresh = same_client and token.claims.get("fresh") is True
         return Auth(config, transport, token, user, None, is_fresh), cookies
+
+    async def _list(self, scope: Scope, auth: Auth[UserT]) -> None:
+        """Note that a listed login was used, each time it is renewed or restored."""
+        config, token = self.config, token_of(auth)
+        if token is None:
+            return
+        remembered = config.remember_cookie is not None and bool(config.remember_cookie.extract(scope))
+        try:
+            if config.revocation is not None:
+                device = sessions.device_of(config, scope, token, remembered=remembered)
+                await config.revocation.remember_device(token.sub, device)
+        except ServiceUnavailable as problem:
+            _log.warning("%s: the list of logins could not be written: %s", request_line(scope), problem.reason)
+
+    async def _ended(
+        self, revocation: Revocation, scope: Scope, transport: Transport, token: VerifiedToken
+    ) -> Outcome[UserT] | None:
+        """Ask the store about a token that this process cannot clear by itself: step 4½."""
+        try:
+            await revocation.judge(token)
+        except InvalidToken as error:
+            cookies = NO_COOKIES if token.kind == ACCESS else sessions.log_out(self.config)
+            return self._refused(scope, transport, error.again()), cookies
+        return None
 
     def _client_changed(self, scope: Scope, transport: Transport) -> Outcome[UserT]:
         """End a session whose client has changed. The request goes on without a user."""

@@ -17,6 +17,7 @@ from asgi_login.errors import (
     check_exception,
 )
 from asgi_login.loader import UserLoader, is_async_callable
+from asgi_login.stores import Revocation
 from asgi_login.tokens import TokenCodec, check_scope_names
 from asgi_login.transports import CookieTransport, OriginCheck, Transport, check_transports, parse_origins
 
@@ -44,6 +45,8 @@ class Sessions:
         fingerprint: What identifies a client, from the scope; None for its address and User-Agent.
         stamp: A function of the user, such as one that returns the password's hash. When the result changes, all logins
             of the user end.
+        listed: Whether the store keeps a list of each user's logins, for `manager.devices(sub)`.
+        device: What a login is called there, from the scope; None for its User-Agent, cut to 200 characters.
         reauthenticate_at: Where a browser whose login is not fresh is sent: a path or an absolute URL.
     """
 
@@ -55,6 +58,8 @@ class Sessions:
     protection: Literal["basic", "strong"] | None = "basic"
     fingerprint: Callable[[Any], bytes] | None = field(default=None, repr=False)
     stamp: Callable[[Any], str] | None = field(default=None, repr=False)
+    listed: bool = False
+    device: Callable[[Any], str] | None = field(default=None, repr=False)
     reauthenticate_at: str | None = None
 
     def __post_init__(self) -> None:
@@ -65,7 +70,7 @@ class Sessions:
             raise ValueError("idle must not be longer than lifetime")
         if self.remember_for > self.remember_at_most:
             raise ValueError("remember_for must not be longer than remember_at_most")
-        for name in ("fingerprint", "stamp"):
+        for name in ("fingerprint", "stamp", "device"):
             if not (getattr(self, name) is None or callable(getattr(self, name))):
                 raise TypeError(f"{name} is a function, or None")
         if self.protection not in ("basic", "strong", None):
@@ -96,6 +101,7 @@ class Config:
     public_url: str | None
     error_body: Callable[[AuthError], Mapping[str, object]] | None
     origins: OriginCheck = field(repr=False)
+    revocation: Revocation | None = field(repr=False)
     # Names of routes that stand in these settings, and the paths that an adapter has found for them.
     routes: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -148,6 +154,14 @@ class Config:
     def fresh_for(self) -> float:
         """Seconds for which a proof of identity counts as fresh."""
         return (self.sessions or Sessions()).fresh_for.total_seconds()
+
+    def rev_claim(self, sub: object) -> dict[str, object]:
+        """Return the claim `rev` of a token that is issued by a process which knows that its user was logged out.
+
+        So a login in the same second as "log out everywhere" is not ended by it.
+        """
+        cut_off = None if self.revocation is None or type(sub) is not str else self.revocation.known_cut_off(sub)
+        return {} if cut_off is None else {"rev": cut_off}
 
     def complete(self, error: AuthError) -> AuthError:
         """Add what an error takes from the settings, and return it: its realm, its body, where a browser logs in."""

@@ -13,9 +13,11 @@ from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.no_dependency import NotADependency
+from asgi_login.revoking import Revoking, ending_of, listing_of, revocation_of
 from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
 from asgi_login.settings_elsewhere import SET_ELSEWHERE
+from asgi_login.stores import Store
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie
 
@@ -23,7 +25,7 @@ UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
 
 
-class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
+class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
     """Holds the settings of an application's logins, loads its users and issues its tokens.
 
     Args:
@@ -49,6 +51,8 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
         out_of_scope_exception: What decorators raise instead of the library's 403; a class or an instance.
         error_body: A function from an AuthError to the members of the JSON body, if clients expect others than those of
             RFC 6750: `lambda error: {"detail": error.description}`.
+        store: What ends tokens and logins before their time, on every machine: MemoryStore, or RedisStore of
+            asgi_login.redis. None ends nothing on the server.
         name: A unique name, if several managers serve one application.
         realm: The realm of the WWW-Authenticate challenge (RFC 9110 §11.5).
         token_cache_size: How many verified tokens are cached; 0 turns the cache off.
@@ -85,6 +89,7 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
         not_authenticated_exception: ExceptionOrClass | None = None,
         out_of_scope_exception: ExceptionOrClass | None = None,
         error_body: Callable[[AuthError], Mapping[str, object]] | None = None,
+        store: Store | None = None,
         name: str = "default",
         realm: str = "api",
         token_cache_size: int = 4096,
@@ -92,7 +97,13 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
     ) -> None:
         if type(token_cache_size) is not int or token_cache_size < 0:
             raise ValueError("token_cache_size is a whole number of tokens; 0 keeps none")
-        rules = claim_rules(issuer, audience, leeway, insecure_any_audience=insecure_any_audience)
+        rules = claim_rules(
+            issuer,
+            audience,
+            leeway,
+            insecure_any_audience=insecure_any_audience,
+            longest=None if store is None else store.options.keep,
+        )
         if not isinstance(transports, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"transports takes a sequence: write transports=[{transports!r}]")
         if not isinstance(scopes, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
@@ -119,6 +130,7 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
             public_url=public_url,
             error_body=error_body,
             origins=OriginCheck(clock),
+            revocation=revocation_of(store, name, leeway=leeway, expiry=default_expiry, sessions=sessions, clock=clock),
         )
         warn_of_relative_next(self._config)
 
@@ -197,6 +209,8 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
             >>> manager.create_access_token(data={"sub": "ada"}, scopes=["orders:read"])
         """
         lifetime = self._config.default_expiry if expires is None else positive_timedelta("expires", expires)
+        if isinstance(data, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
+            data = {**data, **self._config.rev_claim(data.get("sub"))}
         return self._config.tokens.issue_access_token(
             data, lifetime=lifetime, scopes=check_scope_names("scopes", scopes)
         )
@@ -274,7 +288,7 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
             ...     manager.login_user(request, form["name"], remember="remember" in form)
         """
         record, scope = changeable_record(connection, self._config, insecure_cross_origin=insecure_cross_origin)
-        cookies = log_in(
+        token, cookies = log_in(
             self._config,
             scope,
             sub,
@@ -286,19 +300,30 @@ class LoginManager(FixedAttributes, NotADependency, Generic[UserT]):
             claims=claims,
         )
         record.cookies = {**record.cookies, **cookies}
+        listing = listing_of(self._config, scope, token, remembered=bool(remember))
+        if listing is not None:
+            record.writes = (*record.writes, listing)
 
-    def logout_user(self, connection: AnyScope | HasScope) -> None:
+    def logout_user(self, connection: AnyScope | HasScope, *, everywhere: bool = False) -> None:
         """Log the user of this browser out: session and remember cookie are deleted.
 
-        A copy of the token, made before, is good until it expires; a changed `Sessions(stamp=)` ends that too.
+        With a store, the login also ends there, before the response starts. Without one, a copy of the token that was
+        made before is good until it expires; a changed `Sessions(stamp=)` ends that too.
+
+        Args:
+            connection: The ASGI scope, or an object that has it as `.scope`.
+            everywhere: Whether all logins of the user end. It needs a store.
 
         Raises:
             CrossOriginRequest: Another site sent this request (logout CSRF).
             RuntimeError: Without AuthMiddleware, or after the response has started.
-            ValueError: This manager has no sessions or no cookie.
+            ValueError: This manager has no sessions or no cookie, or `everywhere` is set and it has no store.
         """
-        record, _ = changeable_record(connection, self._config)
+        record, scope = changeable_record(connection, self._config)
+        ending = ending_of(self._config, scope, everywhere=everywhere)
         record.cookies = {**record.cookies, **log_out(self._config)}
+        if ending is not None:
+            record.writes = (*record.writes, ending)
 
     def confirm_login(self, connection: AnyScope | HasScope) -> None:
         """Make the session fresh again, from the next request on, after the user has shown the password once more.

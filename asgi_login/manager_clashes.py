@@ -25,20 +25,17 @@ def check_managers(configs: Sequence[Config]) -> None:
                 raise ValueError(_clash(one, other))
 
 
-def check_newcomer(known: list[Config], newcomer: Config) -> None:
-    """Add a manager to those that serve one application, at its first request there.
+def check_newcomer(known: Sequence[Config], newcomer: Config) -> None:
+    """Check a manager against those that it meets at its first request: in nested middlewares, or in FastAPI.
 
-    Nested middlewares and FastAPI dependencies do not know of each other before.
+    They do not know of each other before.
 
     Raises:
         RuntimeError: It and one of the others would accept each other's tokens.
     """
-    if any(one.loader is newcomer.loader for one in known):
-        return
     for one in known:
-        if _accept_each_others_tokens(one, newcomer):
+        if one.loader is not newcomer.loader and _accept_each_others_tokens(one, newcomer):
             raise RuntimeError(_clash(one, newcomer))
-    known.append(newcomer)
 
 
 def _clash(one: Config, other: Config) -> str:

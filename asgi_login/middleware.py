@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, cast, overload
 
-from asgi_login.auth import all_settings_of, cross_origin_error, write_to_state
+from asgi_login.auth import all_settings_of, blocking_error, write_to_state
 from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig, is_route_name
 from asgi_login.current import CURRENT
@@ -77,7 +77,8 @@ class AuthMiddleware(Wrapper):
                 )
         configs = [_resolved(one.config, resolve_route) for one in managers]
         check_managers(configs)
-        self._known = list(configs)
+        self._configs = configs
+        self._met: list[Config] = []
         super().__init__(app)
         self._authenticator: Any = _authenticator(configs, renew_session)
         self._passive_one: Any = _authenticator(configs, keep_session)
@@ -120,9 +121,9 @@ class AuthMiddleware(Wrapper):
         # same context, and what was set for a logged-in user would still be there.
         token = CURRENT.set(record)
         try:
-            cross_origin = cross_origin_error(auth)
-            if cross_origin is not None:
-                await answer(cross_origin, scope, record.send)
+            blocking = blocking_error(auth)
+            if blocking is not None:
+                await answer(blocking, scope, record.send)
             else:
                 await self.app(scope, receive, record.send)
                 if record.refusal is not None:
@@ -144,7 +145,9 @@ class AuthMiddleware(Wrapper):
     def _meet(self, outer: RequestRecord) -> None:
         """Check that no manager of a middleware around this one accepts the same tokens."""
         for config in all_settings_of(outer.auth):
-            check_newcomer(self._known, config)
+            if config not in self._met:
+                check_newcomer(self._configs, config)
+                self._met.append(config)
 
     def _state_of(self, scope: Scope) -> MutableMapping[str, object]:
         """Return the request's own state, to be written in place: middleware outside reads it there afterwards."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from asgi_login.auth import AnyAuth, cross_origin_error, with_others
+from asgi_login.auth import AnyAuth, blocking_error, with_others
 from asgi_login.authenticator import Authenticator, Credential, Outcome
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
 
@@ -71,7 +71,7 @@ class MultiAuthenticator:
         everyone = {one.config.name: outcomes.get(one.config.name, one.anonymous) for one in self._authenticators}
         found = [*outcomes.values(), *everyone.values()]
         # Without an identity, a forged request must not reach the application, whatever else is wrong with it.
-        first = next(filter(_has_identity, found), None) or next(filter(cross_origin_error, found), found[0])
+        first = next(filter(_has_identity, found), None) or next(filter(blocking_error, found), found[0])
         return with_others(first, {name: auth for name, auth in everyone.items() if auth is not first})
 
 

@@ -43,6 +43,7 @@ import asgi_login.django
 import asgi_login.fastapi
 import asgi_login.litestar
 import asgi_login.quart
+import asgi_login.redis
 import asgi_login.starlette
 import asgi_login.testing
 
@@ -295,6 +296,7 @@ MODULES = {
     "quart": asgi_login.quart,
     "litestar": asgi_login.litestar,
     "django": asgi_login.django,
+    "redis": asgi_login.redis,
     "testing": asgi_login.testing,
 }
 # Without an underscore because other modules of ours, or type checkers, look at them.
@@ -308,11 +310,14 @@ NOT_PROMISED = {
     "HeaderTransport": {"openapi_scheme"},
     "Key": {"thumbprint", "sign", "verify", "public_key"},
     "LoginManager": {"config"},
+    "MemoryStore": {"open"},
+    "redis.RedisStore": {"open"},
+    "Device": {"from_json", "to_json"},
 }
 
 
 # What a class is made of, and not what it is to its user.
-INTERNAL_BASES = {"SetOnce", "FixedAttributes", "NotADependency"}
+INTERNAL_BASES = {"SetOnce", "FixedAttributes", "NotADependency", "Revoking"}
 
 
 def own_names(name: str, module: types.ModuleType) -> set[str]:
@@ -355,7 +360,7 @@ def sections() -> dict[str, Block]:
 def definitions(name: str) -> list[ast.stmt]:
     """Return where the source defines a name; overloads and the function itself all count."""
     module, _, inner = name.rpartition(".")
-    file = MODULES[module].__file__ if module not in {"", "fastapi"} else inspect.getfile(resolve(name))
+    file = MODULES[module].__file__ if module not in {"", "fastapi", "redis"} else inspect.getfile(resolve(name))
     tree = ast.parse(Path(file).read_text())
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
     shown = Constants({node.targets[0].id: node.value for node in assigned})

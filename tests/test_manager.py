@@ -77,6 +77,7 @@ class TestDefaults:
             "not_authenticated_exception": None,
             "out_of_scope_exception": None,
             "error_body": None,
+            "store": None,
             "name": "default",
             "realm": "api",
             "token_cache_size": 4096,
@@ -245,6 +246,8 @@ class TestSessions:
             "protection": "basic",
             "fingerprint": None,
             "stamp": None,
+            "listed": False,
+            "device": None,
             "reauthenticate_at": None,
         }
 

@@ -149,3 +149,11 @@ async def test_nested_middlewares_with_one_key_are_told_apart_by_audience_or_iss
 async def test_a_manager_may_be_in_two_nested_middlewares(web):
     app = AuthMiddleware(AuthMiddleware(Gate(page), web.manager), web.manager)
     assert (await http(app, "/", headers=[bearer(web.token("ada"))])).status == 200
+
+
+async def test_a_middleware_may_stand_inside_of_one_and_later_of_another_with_the_same_key(web):
+    inner = AuthMiddleware(Gate(page), web.manager)
+    for name in ("first", "second"):
+        outer = Logins(OTHER_SECRET, name=name)
+        connection = await http(AuthMiddleware(inner, outer.manager), "/", headers=[bearer(web.token("ada"))])
+        assert connection.status == 200

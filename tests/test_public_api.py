@@ -19,6 +19,7 @@ NAMES = [
     "BearerTransport",
     "CookieTransport",
     "CrossOriginRequest",
+    "Device",
     "Gate",
     "HeaderTransport",
     "InsufficientScope",
@@ -27,7 +28,9 @@ NAMES = [
     "Key",
     "LoginManager",
     "LoginNotFresh",
+    "MemoryStore",
     "NotAuthenticated",
+    "ServiceUnavailable",
     "Sessions",
     "Transport",
     "current_auth",
@@ -83,6 +86,7 @@ def test_the_errors_are_one_family():
         "InvalidToken",
         "LoginNotFresh",
         "NotAuthenticated",
+        "ServiceUnavailable",
     }
     assert all(issubclass(getattr(asgi_login, error), asgi_login.AuthError) for error in errors)
 

@@ -32,6 +32,8 @@ class HTTPRecord(RequestRecord):
             if refusal is not None and message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
                 return self._answer(refusal)
             self._has_trailers = message.get("trailers", False)
+            if self.writes:
+                return self._write_and_start(message)
             return self._send(start_of_response(message, self))
         if kind == "http.response.body":
             is_last = not (message.get("more_body", False) or self._has_trailers)
@@ -41,6 +43,14 @@ class HTTPRecord(RequestRecord):
             # What runs after this is a background task: no gate can keep anybody out any more.
             self.close()
         return self._send(message)
+
+    async def _write_and_start(self, message: Message) -> None:
+        """Start the response once the store knows; a logout never claims what was not done."""
+        error = await self.write()
+        if error is None:
+            await self._send(start_of_response(message, self))
+        else:
+            await self._answer(error)
 
     async def handle_exception(self, problem: Exception) -> None:
         """Answer an exception that escaped the application if it is an AuthError, else raise it.

@@ -2,12 +2,13 @@
 
 import logging
 import sys
+from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
 from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config
 from asgi_login.config import Config
 from asgi_login.current import CURRENT, Holder
-from asgi_login.errors import AuthError, CrossOriginRequest
+from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.scope import NO_COOKIES, AnyScope, Cookies, HasScope, Scope, Send, request_line, scope_of
 
 _log = logging.getLogger("asgi_login")
@@ -19,6 +20,7 @@ class RequestRecord(Holder[AnyAuth]):
     Attributes:
         renewed: The header pairs that the session itself has to write back, by the cookie's name.
         cookies: Those of a login or logout in this request.
+        writes: What a login or logout writes to the store, before the response starts.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
         has_started: Whether the response is on its way, so that it can carry no more cookies.
         root_path: What the application that AuthMiddleware wraps is served below; its mounts add to that of the scope.
@@ -34,6 +36,7 @@ class RequestRecord(Holder[AnyAuth]):
         "refusal",
         "renewed",
         "root_path",
+        "writes",
     )
 
     def __init__(self, auth: AnyAuth, renewed: Cookies, scope: Scope, send: Send) -> None:
@@ -42,6 +45,7 @@ class RequestRecord(Holder[AnyAuth]):
         self.is_open: bool = True
         self.renewed: Cookies = renewed
         self.cookies: Cookies = NO_COOKIES
+        self.writes: tuple[Callable[[], Awaitable[None]], ...] = ()
         self.refusal: AuthError | None = None
         self.has_started: bool = False
         self.root_path: str = scope.get("root_path") or ""
@@ -71,6 +75,19 @@ class RequestRecord(Holder[AnyAuth]):
         """Return the mark that a gate has left, and remove it."""
         refusal, self.refusal = self.refusal, None
         return refusal
+
+    async def write(self) -> ServiceUnavailable | None:
+        """Write what a login or logout has to tell the store; return the error if that could not be written."""
+        writes, self.writes = self.writes, ()
+        try:
+            for write in writes:
+                await write()
+        except ServiceUnavailable as error:
+            _log.warning(
+                "%s: a login or logout could not be written to the store: %s", request_line(self._scope), error.reason
+            )
+            return error.again()
+        return None
 
     def close(self) -> None:
         """End the request; the refusal is dropped, because its traceback holds the request."""

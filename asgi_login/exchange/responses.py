@@ -6,7 +6,7 @@ from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
 from asgi_login.auth import Auth, settings_of
-from asgi_login.errors import AuthError, CrossOriginRequest
+from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.exchange.next_url import MAX_NEXT, safe_next
 from asgi_login.exchange.pages import is_htmx, page_behind
 from asgi_login.exchange.record import RequestRecord
@@ -17,6 +17,8 @@ from asgi_login.scope import Headers, Message, Scope, Send, has_too_many_lines, 
 _POLICY_VIOLATION: Final = 1008
 _CLOSE_UNAUTHORIZED: Final = 4401
 _CLOSE_FORBIDDEN: Final = 4403
+# IANA's registry of RFC 6455: try again later.
+_TRY_AGAIN_LATER: Final = 1013
 
 MAX_ACCEPT: Final = 4_096
 
@@ -33,12 +35,15 @@ async def answer(error: AuthError, scope: Scope, send: Send) -> None:
         await send({"type": "websocket.http.response.start", **start})
         await send({"type": "websocket.http.response.body", "body": body})
     else:
-        await send({"type": "websocket.close", "code": _POLICY_VIOLATION, "reason": error.error})
+        code = _TRY_AGAIN_LATER if isinstance(error, ServiceUnavailable) else _POLICY_VIOLATION
+        await send({"type": "websocket.close", "code": code, "reason": error.error})
 
 
 def close_accepted(error: AuthError) -> Message:
     """Return the message that closes an accepted websocket."""
     code = _CLOSE_FORBIDDEN if error.status == 403 else _CLOSE_UNAUTHORIZED  # noqa: PLR2004
+    if isinstance(error, ServiceUnavailable):
+        code = _TRY_AGAIN_LATER
     return {"type": "websocket.close", "code": code, "reason": error.error}
 
 
@@ -81,6 +86,8 @@ def _error_answer(error: AuthError) -> tuple[Message, bytes]:
     ]
     if error.challenge is not None:
         headers.append((b"www-authenticate", error.challenge.encode()))
+    if isinstance(error, ServiceUnavailable):
+        headers.append((b"retry-after", str(error.retry_after).encode()))
     if isinstance(error, CrossOriginRequest):
         headers.append((b"vary", b"Origin, Sec-Fetch-Site"))
     return {"status": error.status, "headers": headers}, body

@@ -93,5 +93,9 @@ class WebSocketRecord(RequestRecord):
         if kind == "websocket.close":
             self._ended = True
         if kind in {"websocket.accept", "websocket.http.response.start"}:
+            if self.writes and (error := await self.write()) is not None:
+                self._accepted = False
+                await self._refuse(error)
+                return
             message = start_of_response(message, self)
         await self._send(message)

@@ -63,6 +63,7 @@ class Authentication(Generic[UserT]):
         others = all_settings_of(found) if isinstance(found, Auth) else []
         for config in (*others, self._config):
             check_newcomer(known, config)
+            known.append(config)
         self._applications.add(app)
 
     async def user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT:

@@ -17,6 +17,7 @@ from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
 from asgi_login.manager import LoginManager as CoreLoginManager
 from asgi_login.settings_elsewhere import SET_ELSEWHERE
+from asgi_login.stores import Store
 from asgi_login.tokens import Secret
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
@@ -45,6 +46,7 @@ class CoreSettings(TypedDict, total=False):
     sessions: Sessions | None
     redirect_to: str | None
     error_body: Callable[[AuthError], Mapping[str, object]] | None
+    store: Store | None
     name: str
     realm: str
     token_cache_size: int

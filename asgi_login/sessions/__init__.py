@@ -5,6 +5,7 @@ ended, and `logins`, which starts and ends both together. `passive` keeps one as
 made. `fingerprint` says what a client looks like.
 """
 
+from asgi_login.sessions.devices import device_of
 from asgi_login.sessions.logins import confirm, log_in, log_out
 from asgi_login.sessions.passive import keep_session
 from asgi_login.sessions.remember import find_remembered, read_remembered, restore_session
@@ -19,6 +20,7 @@ from asgi_login.sessions.session import (
 
 __all__ = [
     "confirm",
+    "device_of",
     "ends_with_client",
     "find_remembered",
     "has_same_stamp",

@@ -31,8 +31,8 @@ def log_in(
     permanent: bool,
     fresh: bool,
     claims: Mapping[str, object] | None,
-) -> Cookies:
-    """Return the cookies of a new session, remembered or not; nothing of an earlier one is kept.
+) -> tuple[VerifiedToken, Cookies]:
+    """Return a new session and its cookies, remembered or not; nothing of an earlier one is kept.
 
     Raises:
         TypeError: `sub` is not a non-empty str, or there is a stamp and no user.
@@ -48,20 +48,20 @@ def log_in(
         raise TypeError("with Sessions(stamp=) the stamp needs the user: login_user(request, sub, user=user)")
     now = config.clock()
     kept = {**_own_claims(claims), "sub": sub, "sid": config.tokens.random_id(), "mgr": config.name}
-    kept |= {"auth_time": int(now), "permanent": permanent}
+    kept |= {"auth_time": int(now), "permanent": permanent, **config.rev_claim(sub)}
     granted = check_scope_names("scopes", scopes)
     if granted:
         kept["scope"] = " ".join(granted)
-    _, cookies = session.start_session(config, scope, {**kept, "fresh": fresh}, user, now=now)
+    token, cookies = session.start_session(config, scope, {**kept, "fresh": fresh}, user, now=now)
     if session.session_cookie(config).is_dropped_by(header(scope, b"origin") or b""):
         session.log.warning(
             "this login comes over plain http, where browsers drop the Secure cookie that it sets: serve the site over "
             "https, or in development use CookieTransport.insecure_for_development()"
         )
     if remember or isinstance(remember, timedelta):
-        return {**cookies, **remember_login(config, {**kept, **_duration(settings, remember)}, user, now=now)}
+        return token, {**cookies, **remember_login(config, {**kept, **_duration(settings, remember)}, user, now=now)}
     # Deleted even if nobody was remembered: the cookie there may be that of the user before.
-    return {**log_out(config), **cookies}
+    return token, {**log_out(config), **cookies}
 
 
 def confirm(config: Config, scope: Scope, token: VerifiedToken | None, user: Any) -> Cookies | None:  # noqa: ANN401

@@ -34,15 +34,17 @@ class ClaimRules:
         audience: The `aud` that is written and required, or None: then a token with `aud` is refused.
         any_audience: Whether any `aud` is accepted.
         leeway: Seconds by which clocks may differ, 0 to 300.
+        longest: Seconds for which a token may live at most, or None.
     """
 
     issuer: str | None = None
     audience: str | None = None
     any_audience: bool = False
     leeway: float = 0
+    longest: float | None = None
 
-    def check(self, claims: dict[str, object], now: float, *, kind: str, kid: str) -> VerifiedToken:
-        """Check the claims and return the verified token. The caller must not keep the dict.
+    def read(self, claims: dict[str, object], *, kind: str, kid: str) -> VerifiedToken:
+        """Check the claims, but not the times, and return the token. The caller must not keep the dict.
 
         Raises:
             InvalidClaims: A rule is broken.
@@ -61,7 +63,7 @@ class ClaimRules:
             raise InvalidClaims("iss: another issuer")
         if "aud" in claims or self.audience is not None:
             self._check_audience(claims)
-        verified = VerifiedToken(
+        return VerifiedToken(
             kind,
             kid,
             sub,
@@ -73,8 +75,16 @@ class ClaimRules:
             _numeric_date(claims, "auth_time") if "auth_time" in claims else None,
             self.leeway,
         )
-        check_times(verified, now)
-        return verified
+
+    def check_times(self, token: VerifiedToken, now: float) -> None:
+        """Check that a token is valid now, and does not live longer than its end would be remembered.
+
+        Raises:
+            InvalidClaims: It is not valid yet, or no longer, or for too long.
+        """
+        check_times(token, now)
+        if self.longest is not None and token.exp > now + self.longest:
+            raise InvalidClaims("exp: the token lives longer than the store remembers what was ended")
 
     def _check_audience(self, claims: Claims) -> None:
         value = claims.get("aud")
@@ -154,7 +164,12 @@ def check_scope_names(argument: str, scopes: Iterable[str]) -> tuple[str, ...]:
 
 
 def claim_rules(
-    issuer: str | None, audience: str | None, leeway: timedelta, *, insecure_any_audience: bool
+    issuer: str | None,
+    audience: str | None,
+    leeway: timedelta,
+    *,
+    insecure_any_audience: bool,
+    longest: timedelta | None = None,
 ) -> ClaimRules:
     """Validate the settings and return the rules."""
     for name, value in {"issuer": issuer, "audience": audience}.items():
@@ -167,5 +182,9 @@ def claim_rules(
     if not timedelta(0) <= leeway <= MAX_LEEWAY:
         raise ValueError("leeway is between 0 and 5 minutes; clocks further apart want NTP, not leeway")
     return ClaimRules(
-        issuer=issuer, audience=audience, any_audience=insecure_any_audience, leeway=leeway.total_seconds()
+        issuer=issuer,
+        audience=audience,
+        any_audience=insecure_any_audience,
+        leeway=leeway.total_seconds(),
+        longest=None if longest is None else longest.total_seconds(),
     )

@@ -91,6 +91,19 @@ class TokenCodec:
         return known
 
     def _verify_uncached(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
+        verified = self.read(token, kinds)
+        try:
+            self.rules.check_times(verified, self._clock())
+        except InvalidClaims as problem:
+            raise InvalidToken(str(problem), expired=problem.expired) from None
+        return verified
+
+    def read(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
+        """Verify everything but the times of a token: what it says may be over, or not have begun.
+
+        Raises:
+            InvalidToken: Whatever is wrong with it.
+        """
         if len(token) > MAX_TOKEN_BYTES:
             raise InvalidToken("longer than 16,384 bytes")
         signed, _, signature = token.rpartition(b".")
@@ -105,10 +118,8 @@ class TokenCodec:
                 raise InvalidToken("wrong signature")
             if kind not in kinds:
                 raise InvalidToken(f"typ: a {kind} does not belong here")
-            verified = self.rules.check(parse_object(decode(payload)), self._clock(), kind=kind, kid=key.kid)
-        except InvalidClaims as problem:
-            raise InvalidToken(str(problem), expired=problem.expired) from None
-        except (InvalidJSON, InvalidBase64url) as problem:
+            verified = self.rules.read(parse_object(decode(payload)), kind=kind, kid=key.kid)
+        except (InvalidClaims, InvalidJSON, InvalidBase64url) as problem:
             raise InvalidToken(str(problem)) from None
         if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
             self._known_headers[header] = key, kind
@@ -155,7 +166,8 @@ class TokenCodec:
         claims.update({name: value for name, value in issued.items() if value is not None})
         payload = _to_json(claims)
         try:
-            verified = self.rules.check(parse_object(payload), now, kind=kind, kid=key.kid)
+            verified = self.rules.read(parse_object(payload), kind=kind, kid=key.kid)
+            self.rules.check_times(verified, now)
         except InvalidClaims as problem:
             raise UnacceptableTokenError(f"this token would be refused: {problem}") from None
         except InvalidJSON as problem:

@@ -49,12 +49,14 @@ class VerifiedToken:
         exp, nbf, iat, auth_time: In seconds since the epoch.
         valid_from, valid_until: The token is valid between these times, leeway included.
         session_memo: For a session, what was computed when it was first used.
+        good_since: With a store, since when the token is known not to have been ended: see `stores.entry.Revocable`.
     """
 
     __slots__ = (
         "auth_time",
         "claims",
         "exp",
+        "good_since",
         "iat",
         "kid",
         "kind",
@@ -94,6 +96,7 @@ class VerifiedToken:
         self.valid_from: float = starts - leeway
         self.valid_until: float = exp + leeway
         self.session_memo: SessionMemo | None = None
+        self.good_since: float = 0.0
 
     def bind_session(self, memo: SessionMemo, *, ends_at: float) -> None:
         """Attach what was computed for a session, and end it at `ends_at` at the latest."""

@@ -4,6 +4,7 @@ It runs the application in a task and a context of its own, and says its part wi
 only; on trio the driver calls the application itself.
 """
 
+import asyncio
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,16 +24,27 @@ class Communicated:
 
     async def converse(self, connection, words, patience):
         """Say `words` until they or the application end; the connection has what became of it."""
-        client = ApplicationCommunicator(self.app, connection.scope)
-        said = []
-        running = client.future
+        wanted = asyncio.Semaphore(0)
+
+        async def watched(scope, receive, send):
+            async def hear_receive():
+                wanted.release()
+                message = await receive()
+                connection.received.append(message["type"])
+                return message
+
+            async def hear_send(message):
+                connection.hear(message)
+                await send(message)
+
+            await self.app(scope, hear_receive, hear_send)
+
+        client = ApplicationCommunicator(watched, connection.scope)
         # What the application says in this silence, it says before it has heard of a connection.
         await settle()
         async for message in words:
-            _hear(client, connection, said)
-            if running.done():
+            if not await _wants(client, wanted, patience):
                 break
-            said.append(message["type"])
             await client.send_input(message)
             if message["type"].endswith(".disconnect"):
                 break
@@ -41,12 +53,13 @@ class Communicated:
         except Exception as problem:  # noqa: BLE001 - what a server logs, the tests look at
             connection.error = problem
         # The client gives up on an application that hangs without a word.
-        assert not running.cancelled(), f"it did not end in {patience} seconds"
-        _hear(client, connection, said)
+        assert not client.future.cancelled(), f"it did not end in {patience} seconds"
 
 
-def _hear(client, connection, said):
-    """Take what the application has answered, knowing how much it has read by now of what was said."""
-    connection.received[:] = said[: len(said) - client.input_queue.qsize()]
-    while not client.output_queue.empty():
-        connection.hear(client.output_queue.get_nowait())
+async def _wants(client, wanted, patience):
+    """Wait until the application asks for the next message, as it does of a server, and tell whether it does."""
+    asking = asyncio.ensure_future(wanted.acquire())
+    await asyncio.wait([asking, client.future], timeout=patience, return_when=asyncio.FIRST_COMPLETED)
+    asks = asking.done()
+    asking.cancel()
+    return asks

@@ -44,7 +44,7 @@ HTTP, each GET unless said otherwise:
 
 POST, at the first manager, for the user `sub` of the query string or "ada":
 
-/session/in              `login_user` with the scope "read", and `remember` where the query says so; then `report`
+/session/in              `login_user` with the scope "read", and `remember` or `permanent` by the query; then `report`
 /session/in-and-fail     `login_user`, then 409, `CAUGHT` and `PLAIN_HEADERS`
 /session/out             `logout_user`, then `report`
 /session/confirm         `confirm_login`, then `report`

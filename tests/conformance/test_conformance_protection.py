@@ -13,15 +13,15 @@ STAMPED = shared(sessions=Sessions(stamp=lambda user: STAMPS[user.name]))
 BY_TENANT = shared(sessions=Sessions(protection="strong", fingerprint=lambda scope: scope["client"][0][:3].encode()))
 
 ELSEWHERE = {"address": {"client": CAFE}, "User-Agent": {"agent": "Safari"}}
-KEPT = pytest.mark.parametrize("query", [b"", b"remember"], ids=["session only", "permanent"])
+KEPT = pytest.mark.parametrize("query", [b"", b"remember"], ids=["session only", "remembered"])
 
 
 class TestAnotherClient:
     @pytest.mark.parametrize("change", ELSEWHERE)
     @pytest.mark.parametrize(
         ("protection", "query"),
-        [("basic", b"remember"), ("basic", b""), ("strong", b"remember")],
-        ids=["basic permanent", "basic session only", "strong permanent"],
+        [("basic", b"permanent"), ("basic", b"remember"), ("basic", b""), ("strong", b"permanent&remember")],
+        ids=["basic permanent", "basic remembered", "basic session only", "strong permanent"],
     )
     async def test_another_client_is_not_fresh_until_the_login_is_confirmed_there(
         self, browse, protection, query, change

@@ -91,7 +91,8 @@ class Pages:
         asked = parse_qs(scope["query_string"].decode(), keep_blank_values=True)
         [sub] = asked.get("sub", ["ada"])
         manager = self.site.managers[0]
-        manager.login_user(scope, sub, user=User(sub), scopes=["read"], remember="remember" in asked)
+        kept = {"remember": "remember" in asked, "permanent": "permanent" in asked}
+        manager.login_user(scope, sub, user=User(sub), scopes=["read"], **kept)
         return Reply(json.dumps(seen(scope)).encode())
 
     async def log_in_and_fail(self, scope):

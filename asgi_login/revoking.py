@@ -1,0 +1,158 @@
+"""What a manager with a store can end before its time: tokens, sessions, and all logins of a user."""
+
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from functools import partial
+
+from asgi_login.auth import auth_of_manager, get_auth
+from asgi_login.config import Config, Sessions
+from asgi_login.errors import InvalidToken
+from asgi_login.scope import AnyScope, HasScope, Scope
+from asgi_login.sessions import device_of
+from asgi_login.stores import Device, Revocation, Store
+from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken, is_text
+
+_ALL_KINDS = frozenset({ACCESS, SESSION, REMEMBER})
+
+
+class Revoking:
+    """The methods of a LoginManager that need a store."""
+
+    _config: Config
+
+    async def revoke_token(self, token: str) -> None:
+        """End one token on every machine: an access token, or with a session or remember token its whole login.
+
+        Args:
+            token: A token of this manager's, which may have expired.
+
+        Raises:
+            InvalidToken: It is no token of this manager's, or has no `jti` by which it could be ended.
+            ServiceUnavailable: The store did not say that it was written.
+            ValueError: The manager has no store.
+        """
+        revocation = _revocation(self._config)
+        try:
+            verified = self._config.tokens.read(token.encode("ascii"), _ALL_KINDS)
+        except UnicodeEncodeError:
+            raise InvalidToken("not ASCII") from None
+        if verified.kind != ACCESS:
+            await self.revoke_session(_text_claim(verified, "sid"))
+        elif (until := verified.exp + self._config.tokens.rules.leeway) > self._config.clock():
+            await revocation.end_token(_text_claim(verified, "jti"), until)
+
+    async def revoke_session(self, sid: str) -> None:
+        """End a session on every machine, with its remember token and all tokens that carry the same `sid`.
+
+        Args:
+            sid: `Auth.session_id`, or `Device.session_id`. It stays the same when a session is renewed or restored.
+
+        Raises:
+            ServiceUnavailable: The store did not say that it was written.
+            ValueError: The manager has no store.
+        """
+        await end_session(self._config, sid)
+
+    async def revoke_user(self, sub: str, *, keep: AnyScope | HasScope | None = None) -> None:
+        """Log a user out everywhere: end every token and session that was issued until now.
+
+        Args:
+            sub: What the user loader finds the user by.
+            keep: The request or websocket whose own session stays.
+
+        Raises:
+            ServiceUnavailable: The store did not say that it was written.
+            ValueError: The manager has no store.
+        """
+        revocation = _revocation(self._config)
+        kept = None if keep is None else get_auth(keep, manager=self._config.name).session_id
+        await revocation.end_user(sub, keep=kept)
+
+    async def devices(self, sub: str) -> tuple[Device, ...]:
+        """Return where a user is logged in; the device that was seen last comes first. Needs `Sessions(listed=True)`.
+
+        Raises:
+            ServiceUnavailable: The store does not answer.
+            ValueError: The manager has no store, or its sessions are not listed.
+        """
+        if self._config.sessions is None or not self._config.sessions.listed:
+            raise ValueError("devices() needs Sessions(listed=True)")
+        return await _revocation(self._config).devices(sub)
+
+
+def revocation_of(
+    store: Store | None,
+    name: str,
+    *,
+    leeway: timedelta,
+    expiry: timedelta,
+    sessions: Sessions | None,
+    clock: Callable[[], float],
+) -> Revocation | None:
+    """Return what a manager knows of what was ended, or None without a store.
+
+    Raises:
+        ValueError: The store forgets sooner than a remembered login ends.
+    """
+    if store is None:
+        if isinstance(sessions, Sessions) and sessions.listed:
+            raise ValueError("Sessions(listed=True) needs LoginManager(store=)")
+        return None
+    keep = store.options.keep
+    lives = expiry if sessions is None else max(expiry, sessions.idle)
+    longest = lives if sessions is None else max(lives, sessions.remember_for)
+    if longest > keep:
+        raise ValueError(
+            f"the store remembers what was ended for {keep}, and a login or token may live for {longest}: pass "
+            "keep= to the store, at least as long"
+        )
+    return Revocation(store, name, leeway=leeway.total_seconds(), lives=lives.total_seconds(), clock=clock)
+
+
+async def end_session(config: Config, sid: str) -> None:
+    """End a session: no token of it lives longer than the store remembers."""
+    revocation = _revocation(config)
+    if not is_text(sid):
+        raise TypeError(f"a session id is a non-empty str, not {type(sid).__name__}")
+    await revocation.end_session(sid, config.clock() + (config.tokens.rules.longest or 0))
+
+
+def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -> Callable[[], Awaitable[None]] | None:
+    """Return what ends the login of a request in the store, or None if there is nothing to end.
+
+    Raises:
+        ValueError: The user is to be logged out everywhere, and the manager has no store.
+    """
+    if config.revocation is None:
+        if everywhere:
+            _revocation(config)
+        return None
+    auth = auth_of_manager(get_auth(scope), config.name)
+    if everywhere and auth.is_authenticated:
+        return partial(config.revocation.end_user, str(auth.claims["sub"]), keep=None)
+    sid = auth.session_id
+    return None if sid is None else partial(end_session, config, sid)
+
+
+def listing_of(
+    config: Config, scope: Scope, token: VerifiedToken, *, remembered: bool
+) -> Callable[[], Awaitable[None]] | None:
+    """Return what writes a new login into the list of its user's devices, or None if there is no list."""
+    if config.revocation is None or config.sessions is None or not config.sessions.listed:
+        return None
+    return partial(config.revocation.remember_device, token.sub, device_of(config, scope, token, remembered=remembered))
+
+
+def _revocation(config: Config) -> Revocation:
+    if config.revocation is None:
+        raise ValueError(
+            "this needs LoginManager(store=): MemoryStore() for one process, or RedisStore(url) of asgi_login.redis"
+        )
+    return config.revocation
+
+
+def _text_claim(token: VerifiedToken, name: str) -> str:
+    value = token.claims.get(name)
+    if not is_text(value):
+        raise InvalidToken(f"{name}: missing, so that the token cannot be ended by itself")
+    return value

@@ -1,0 +1,284 @@
+"""A logout that holds: a manager with a store, as an application uses it."""
+
+from datetime import timedelta
+
+import pytest
+from conformance.driver import bearer, cookie, http
+from conformance.logins import OTHER_SECRET, Logins, User
+
+from asgi_login import (
+    AuthMiddleware,
+    BearerTransport,
+    CookieTransport,
+    Gate,
+    InvalidToken,
+    LoginManager,
+    MemoryStore,
+    ServiceUnavailable,
+    Sessions,
+    get_auth,
+)
+
+pytestmark = pytest.mark.anyio
+
+SECRET = "0123456789-abcdefghij-ABCDEFGHIJ-KLMNOPQRST"
+OWN = [("origin", "https://site.example")]
+
+
+@pytest.fixture
+def store():
+    return MemoryStore()
+
+
+@pytest.fixture
+def logins(store):
+    return Logins(
+        transports=[BearerTransport(), CookieTransport("__Host-login")],
+        store=store,
+        sessions=Sessions(listed=True),
+    )
+
+
+async def page(scope, receive, send):
+    action = scope["path"]
+    manager = scope["manager"]
+    if action == "/login":
+        manager.login_user(scope, "ada", remember=True)
+    if action == "/logout":
+        manager.logout_user(scope)
+    if action == "/everywhere":
+        manager.logout_user(scope, everywhere=True)
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"ok"})
+
+
+class Browser:
+    """Somebody with a jar, in front of an application."""
+
+    def __init__(self, logins, jar=None):
+        self.logins, self.jar = logins, dict(jar or {})
+
+    async def get(self, path, **more):
+        return await self._send(path, "GET", [], **more)
+
+    async def post(self, path):
+        return await self._send(path, "POST", OWN)
+
+    async def _send(self, path, method, headers, app=page):
+        async def with_manager(scope, receive, send):
+            scope["manager"] = self.logins.manager
+            await app(scope, receive, send)
+
+        lines = [cookie(value, name) for name, value in self.jar.items()]
+        connection = await http(
+            AuthMiddleware(with_manager, self.logins.manager), path, method=method, headers=[*headers, *lines]
+        )
+        for line in connection.header("set-cookie"):
+            name, _, rest = line.partition("=")
+            value = rest.partition(";")[0]
+            self.jar.pop(name, None)
+            if value:
+                self.jar[name] = value
+        return connection
+
+    def copy(self):
+        return Browser(self.logins, self.jar)
+
+
+def user_of(connection):
+    return connection.scope["state"]["user"]
+
+
+async def logged_in(logins):
+    browser = Browser(logins)
+    await browser.post("/login")
+    assert user_of(await browser.get("/")) == User("ada")
+    return browser
+
+
+@pytest.mark.parametrize("held", ["both", "session", "remember"])
+async def test_a_logout_ends_every_copy_of_the_login(logins, held):
+    browser = await logged_in(logins)
+    copy = browser.copy()
+    if held != "both":
+        copy.jar = {name: value for name, value in copy.jar.items() if ("remember" in name) == (held == "remember")}
+    await browser.post("/logout")
+    connection = await copy.get("/")
+    assert isinstance(connection.scope["state"]["auth"].error, InvalidToken)
+    assert copy.jar == {}
+
+
+async def test_another_login_of_the_user_goes_on(logins):
+    one, other = await logged_in(logins), await logged_in(logins)
+    await one.post("/logout")
+    assert user_of(await other.get("/")) == User("ada")
+
+
+async def test_a_logout_everywhere_ends_every_login_and_token_and_a_new_login_in_the_same_second_lives(logins):
+    one, other, token = await logged_in(logins), await logged_in(logins), logins.token("ada")
+    await one.post("/everywhere")
+    assert user_of(await other.get("/")) is None
+    app = AuthMiddleware(Gate(page), logins.manager)
+    assert (await http(app, "/", headers=[bearer(token)])).status == 401
+    again = await logged_in(logins)
+    assert user_of(await again.get("/")) == User("ada")
+    assert (await http(AuthMiddleware(_ok, logins.manager), "/", headers=[bearer(logins.token())])).status == 200
+
+
+async def _ok(scope, receive, send):
+    get_auth(scope).require()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_a_renewed_session_is_the_one_that_ends(logins):
+    browser = await logged_in(logins)
+    before = browser.copy()
+    logins.clock.tick(600)
+    await browser.get("/")
+    assert browser.jar != before.jar
+    await before.post("/logout")
+    assert user_of(await browser.get("/")) is None
+
+
+async def test_one_token_is_revoked(logins):
+    token, other = logins.token("ada"), logins.token("ada")
+    await logins.manager.revoke_token(token)
+    app = AuthMiddleware(_ok, logins.manager)
+    assert (await http(app, "/", headers=[bearer(token)])).status == 401
+    assert (await http(app, "/", headers=[bearer(other)])).status == 200
+
+
+async def test_a_token_that_was_verified_before_is_revoked_all_the_same(logins):
+    token = logins.token("ada")
+    app = AuthMiddleware(_ok, logins.manager)
+    assert (await http(app, "/", headers=[bearer(token)])).status == 200
+    await logins.manager.revoke_token(token)
+    assert (await http(app, "/", headers=[bearer(token)])).status == 401
+
+
+async def test_an_expired_token_can_be_revoked_and_a_forged_one_cannot(logins):
+    token = logins.token("ada")
+    logins.clock.tick(3600)
+    await logins.manager.revoke_token(token)
+    forged = Logins(OTHER_SECRET).token("ada")
+    for wrong in (forged, "nonsense", token[:-4] + "AAAA", "é"):
+        with pytest.raises(InvalidToken):
+            await logins.manager.revoke_token(wrong)
+
+
+async def test_a_revoked_session_token_ends_its_login(logins):
+    browser = await logged_in(logins)
+    await logins.manager.revoke_token(browser.jar["__Host-login"])
+    assert user_of(await browser.get("/")) is None
+
+
+async def test_a_user_is_logged_out_everywhere_but_here(logins):
+    here, there = await logged_in(logins), await logged_in(logins)
+    connection = await here.get("/")
+    await logins.manager.revoke_user("ada", keep=connection.scope)
+    assert user_of(await there.get("/")) is None
+    assert user_of(await here.get("/")) == User("ada")
+
+
+async def test_what_holds_a_request_is_asked_again(logins):
+    browser = await logged_in(logins)
+    auth = (await browser.get("/")).scope["state"]["auth"]
+    auth.require()
+    await logins.manager.revoke_session(auth.session_id)
+    with pytest.raises(InvalidToken):
+        auth.require()
+
+
+async def test_the_devices_of_a_user_are_listed_until_they_are_logged_out(logins):
+    one, other = await logged_in(logins), await logged_in(logins)
+    listed = await logins.manager.devices("ada")
+    assert len(listed) == 2
+    logins.clock.tick(600)
+    connection = await one.get("/")
+    sid = connection.scope["state"]["auth"].session_id
+    newest = (await logins.manager.devices("ada"))[0]
+    assert (newest.session_id, newest.seen_at) == (sid, logins.clock.now)
+    await other.post("/logout")
+    assert [one.session_id for one in await logins.manager.devices("ada")] == [sid]
+
+
+class Down:
+    """A store whose connection is lost."""
+
+    def __init__(self):
+        self.options = MemoryStore().options
+        self.is_down = False
+        self.channel = None
+
+    def open(self, name, *, leeway, clock):
+        inner = MemoryStore().open(name, leeway=leeway, clock=clock)
+        outer = self
+
+        class Channel:
+            def attach(self, listener):
+                self.listener = listener
+
+            def __getattr__(self, method):
+                async def call(*args, **named):
+                    if outer.is_down:
+                        raise ServiceUnavailable("down")
+                    return await getattr(inner, method)(*args, **named)
+
+                return call
+
+        return Channel()
+
+
+async def test_a_logout_that_could_not_be_written_is_a_503_and_deletes_the_cookies(store):
+    store = Down()
+    logins = Logins(transports=[CookieTransport("__Host-login")], store=store)
+    browser = await logged_in(logins)
+    store.is_down = True
+    connection = await browser.post("/logout")
+    assert (connection.status, connection.header("retry-after")) == (503, ["1"])
+    assert connection.json["error"] == "temporarily_unavailable"
+    assert connection.header("www-authenticate") == []
+    assert browser.jar == {}
+
+
+async def test_a_credential_that_nobody_can_judge_is_a_503_before_the_application_runs():
+    store = Down()
+    logins = Logins(store=store)
+    logins.clock.tick(-100)
+    old = logins.token("ada")
+    logins.clock.tick(100)
+    store.is_down = True
+    visits = []
+
+    async def app(scope, receive, send):
+        visits.append(scope["path"])
+        await page({**scope, "manager": logins.manager}, receive, send)
+
+    wrapped = AuthMiddleware(app, logins.manager, skip=["/health"])
+    connection = await http(wrapped, "/", headers=[bearer(old)])
+    assert (connection.status, visits) == (503, [])
+    assert (await http(wrapped, "/health", headers=[bearer(old)])).status == 200
+    assert (await http(wrapped, "/")).status == 200
+
+
+@pytest.mark.parametrize("call", ["revoke_token", "revoke_session", "revoke_user"])
+async def test_without_a_store_there_is_a_sentence(call):
+    manager = LoginManager(SECRET)
+    with pytest.raises(ValueError, match=r"needs LoginManager\(store=\)"):
+        await getattr(manager, call)("x")
+
+
+def test_a_store_that_forgets_too_soon_is_refused():
+    with pytest.raises(ValueError, match="pass keep= to the store"):
+        LoginManager(SECRET, store=MemoryStore(keep=timedelta(days=7)))
+
+
+def test_a_token_beyond_the_memory_of_the_store_is_refused(logins):
+    with pytest.raises(ValueError, match="lives longer than the store remembers"):
+        logins.manager.create_access_token(data={"sub": "ada"}, expires=timedelta(days=32))
+
+
+def test_a_list_of_logins_needs_a_store():
+    with pytest.raises(ValueError, match=r"listed=True\) needs LoginManager\(store=\)"):
+        LoginManager(SECRET, sessions=Sessions(listed=True))

@@ -22,7 +22,7 @@ from asgi_login.errors import (
 )
 from asgi_login.scope import AnyScope, HasScope, scope_of
 from asgi_login.tokens import SESSION, Claims, InvalidClaims, VerifiedToken, check_scope_names, check_times
-from asgi_login.transports import Transport
+from asgi_login.transports import BearerTransport, Transport
 
 UserT = TypeVar("UserT")
 
@@ -305,8 +305,9 @@ def varies_with(auth: AnyAuth) -> tuple[bytes, ...]:
     Authorization is not among them: no shared cache keeps a response to it (RFC 9111 §3.5).
     """
     names: tuple[bytes, ...] = ()
-    if auth._transport is not None:
-        name: bytes | None = getattr(auth._transport, "vary", b"Cookie" if auth._transport.ambient else None)
+    transport = auth._transport
+    if transport is not None and type(transport) is not BearerTransport:
+        name: bytes | None = getattr(transport, "vary", b"Cookie" if transport.ambient else None)
         names = () if name is None else (name,)
     if auth._others is not None:
         names += tuple(name for other in auth._others.values() for name in varies_with(other) if name not in names)

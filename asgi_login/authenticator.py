@@ -116,7 +116,8 @@ class Authenticator(Generic[UserT]):
                     return ended
             loader = config.loader
             user: UserT | None = await loader.call(token.sub, scope, token.claims)
-            if type(user) is not loader.user_class:
+            kind: type = type(user)
+            if kind is not loader.user_class and not (kind is loader.plain_class and user):
                 user = await loader.finish(user)
         except AuthError as error:
             return self._refused(scope, transport, error.again()), NO_COOKIES

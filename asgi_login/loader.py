@@ -36,7 +36,8 @@ class UserLoader:
     A user is loaded in two steps, so that the application's own coroutine is awaited without one of ours around it:
 
         user = await loader.call(sub, scope, claims)
-        if type(user) is not loader.user_class:
+        kind = type(user)
+        if kind is not loader.user_class and not (kind is loader.plain_class and user):
             user = await loader.finish(user)
 
     Attributes:
@@ -45,13 +46,15 @@ class UserLoader:
         user_class: Of the last user, if nothing needs to be asked of another of that class: one that cannot be awaited,
             says itself what it is, and is nothing that a failed check leaves behind. To ask costs as much as all the
             rest. Before the first user it is that of None.
+        plain_class: Of the last user that was a str, a dict or another builtin, which is a user unless it is empty.
     """
 
-    __slots__ = ("call", "user_class")
+    __slots__ = ("call", "plain_class", "user_class")
 
     def __init__(self) -> None:
         self.call: Callable[[str, Scope, Claims], Awaitable[Any]] = _no_loader
         self.user_class: type = type(None)
+        self.plain_class: type = type(None)
 
     def register(
         self,
@@ -109,6 +112,7 @@ class UserLoader:
         kind: type = type(found)  # pyright: ignore[reportUnknownVariableType] - of the application's user
         if kind in _FALSE_WHEN_EMPTY:
             _check_says_somebody(found)
+            self.plain_class = kind
         elif inspect.isawaitable(found) or isinstance(found, (GeneratorType, AsyncGeneratorType)):
             # No user but the beginning of one: everybody would be logged in as that.
             raise TypeError(

@@ -1,4 +1,4 @@
-"""What public objects make of an attribute that somebody sets on them: taken, if it does something; else refused."""
+"""Refuses attributes that would have no effect on a public object."""
 
 import inspect
 from collections.abc import Mapping
@@ -9,8 +9,8 @@ from typing import ClassVar
 class FixedAttributes:
     """Refuses to set an attribute that the object does not have: it would be taken and do nothing.
 
-    What can be set are the methods, so that tests can replace them, and what a class body declares or a name with an
-    underscore belongs to. Everything else is a setting, and its place is the constructor.
+    Methods can be replaced, for tests; so can attributes that a class body declares, and names that begin with an
+    underscore. Everything else is a setting, and its place is the constructor.
     """
 
     _declared: ClassVar[frozenset[str]] = frozenset()

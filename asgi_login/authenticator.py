@@ -167,10 +167,14 @@ class Authenticator(Generic[UserT]):
         config, token = self.config, token_of(auth)
         if token is None:
             return
-        remembered = config.remember_cookie is not None and bool(config.remember_cookie.extract(scope))
+        try:
+            remembered = sessions.find_remembered(config, scope)
+        except InvalidToken:
+            remembered = None
+        until = None if remembered is None else remembered.exp
         try:
             if config.revocation is not None:
-                device = sessions.device_of(config, scope, token, remembered=remembered)
+                device = sessions.device_of(config, scope, token, remembered_until=until)
                 await config.revocation.remember_device(token.sub, device)
         except ServiceUnavailable as problem:
             _log.warning("%s: the list of logins could not be written: %s", request_line(scope), problem.reason)

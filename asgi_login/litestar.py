@@ -41,7 +41,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
 
     Args:
         manager: One LoginManager, or several.
-        skip: Paths, and everything below them, at which nobody is looked at.
+        skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await socket.send_text("not authenticated"); await socket.close()`.

@@ -44,8 +44,8 @@ class UserLoader:
         call: Begins to load the user of a `sub`. Whatever the application's function raises is raised: a database that
             is down must never look like a stranger. RuntimeError if no function is registered.
         user_class: Of the last user, if nothing needs to be asked of another of that class: one that cannot be awaited,
-            says itself what it is, and is nothing that a failed check leaves behind. To ask costs as much as all the
-            rest. Before the first user it is that of None.
+            says itself what it is, and is nothing that a failed check leaves behind. The check costs as much as all
+            other steps. Before the first user it is that of None.
         plain_class: Of the last user that was a str, a dict or another builtin, which is a user unless it is empty.
     """
 

@@ -13,7 +13,7 @@ from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.no_dependency import NotADependency
-from asgi_login.revoking import Revoking, ending_of, listing_of, revocation_of
+from asgi_login.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of
 from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
 from asgi_login.settings_elsewhere import SET_ELSEWHERE
@@ -102,7 +102,7 @@ class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
             audience,
             leeway,
             insecure_any_audience=insecure_any_audience,
-            longest=None if store is None else store.options.keep,
+            longest=keep_of(store),
         )
         if not isinstance(transports, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"transports takes a sequence: write transports=[{transports!r}]")
@@ -288,7 +288,7 @@ class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
             ...     manager.login_user(request, form["name"], remember="remember" in form)
         """
         record, scope = changeable_record(connection, self._config, insecure_cross_origin=insecure_cross_origin)
-        token, cookies = log_in(
+        token, remembered_until, cookies = log_in(
             self._config,
             scope,
             sub,
@@ -300,7 +300,7 @@ class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
             claims=claims,
         )
         record.cookies = {**record.cookies, **cookies}
-        listing = listing_of(self._config, scope, token, remembered=bool(remember))
+        listing = listing_of(self._config, scope, token, remembered_until=remembered_until)
         if listing is not None:
             record.writes = (*record.writes, listing)
 

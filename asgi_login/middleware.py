@@ -39,8 +39,8 @@ class AuthMiddleware(Wrapper):
     Args:
         app: The application; one of ASGI 2 if its signature says so: see `asgi_login.asgi2`.
         manager: One LoginManager, or several: the headers of all are read first, then their cookies.
-        skip: Paths below the server's `root_path`, and everything below them, at which nobody is looked at: the request
-            is anonymous there.
+        skip: Paths below the server's `root_path`, and everything below them, where requests are not authenticated:
+            they are anonymous.
         passive: Paths, like those of `skip`, at which a session is not renewed: what a page asks for by itself.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
         deny_websocket: An ASGI application that refuses a websocket in a framework's way; the adapters pass it.
@@ -48,8 +48,8 @@ class AuthMiddleware(Wrapper):
     Raises:
         ValueError: Two managers cannot be told apart, or `redirect_to` names a route that nobody resolves.
 
-    A bad credential does not stop a public page; a gate answers for it. The one thing that is answered here is a
-    request that another site has made the browser send with the user's cookie (403).
+    A bad credential does not stop a public page; a gate answers for it. Two errors are answered here: a cross-origin
+    request with a cookie (403), and a store that does not answer (503).
 
     Example:
         >>> async def hello(scope, receive, send): ...
@@ -81,7 +81,7 @@ class AuthMiddleware(Wrapper):
         self._met: list[Config] = []
         super().__init__(app)
         self._authenticator: Any = _authenticator(configs, renew_session)
-        self._passive_one: Any = _authenticator(configs, keep_session)
+        self._passive_authenticator: Any = _authenticator(configs, keep_session)
         self._skip = path_prefixes("skip", skip)
         self._passive = path_prefixes("passive", passive)
         self._deny_websocket = deny_websocket
@@ -104,7 +104,7 @@ class AuthMiddleware(Wrapper):
         if credential is None:
             auth, renewed = self._authenticator.anonymous, NO_COOKIES
         elif self._passive and under(scope, self._passive):
-            auth, renewed = await self._passive_one.authenticate(scope, credential)
+            auth, renewed = await self._passive_authenticator.authenticate(scope, credential)
         else:
             auth, renewed = await self._authenticator.authenticate(scope, credential)
         if kind == "http":

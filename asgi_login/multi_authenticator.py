@@ -1,11 +1,16 @@
 """Finds out who sent a request, for several managers: each has an outcome of its own."""
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, Final
 
 from asgi_login.auth import AnyAuth, blocking_error, with_others
 from asgi_login.authenticator import Authenticator, Credential, Outcome
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
+
+_ROUNDS: Final[tuple[Callable[..., Credential | None], ...]] = (
+    Authenticator[Any].find_in_headers,
+    Authenticator[Any].find_in_cookies,
+)
 
 
 class MultiAuthenticator:
@@ -41,11 +46,7 @@ class MultiAuthenticator:
         """
         outcomes: dict[str, AnyAuth] = {}
         written: Cookies = NO_COOKIES
-        rounds: tuple[Callable[..., Credential | None], ...] = (
-            Authenticator[Any].find_in_headers,
-            Authenticator[Any].find_in_cookies,
-        )
-        for find in rounds:
+        for find in _ROUNDS:
             accepted: set[object] = set()
             refused: dict[str, object] = {}
             for one in self._authenticators:

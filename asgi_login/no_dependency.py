@@ -1,4 +1,4 @@
-"""What FastAPI is told where a manager of the core is taken for a dependency, which only that of the adapter is."""
+"""Tells whoever passes the core LoginManager to Depends() to import the one of asgi_login.fastapi."""
 
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -22,7 +22,7 @@ class _NoSignature:
 
 
 class NotADependency:
-    """Whose instances are called by mistake only."""
+    """Base class of objects that are not callable: a call raises TypeError."""
 
     if not TYPE_CHECKING:
         __signature__ = _NoSignature()

@@ -1,4 +1,4 @@
-"""Which views leave the answer to OPTIONS to their framework, so that a gate has nothing to keep anybody out of.
+"""Recognises views whose framework answers OPTIONS by itself, so that no gate is needed.
 
 Most frameworks answer it before they call a view, and so before a decorator. Django's class-based views answer it
 themselves, behind a decorator.

@@ -47,7 +47,7 @@ def install(
     Args:
         app: The application. What wraps `app.asgi_app` later lies outside, where CORS belongs.
         manager: One LoginManager, or several.
-        skip: Paths, and everything below them, at which nobody is looked at.
+        skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
 
     A handler that the application itself has for AuthError stays.

@@ -1,17 +1,19 @@
 """What a manager with a store can end before its time: tokens, sessions, and all logins of a user."""
 
+import logging
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
 from asgi_login.auth import auth_of_manager, get_auth
 from asgi_login.config import Config, Sessions
-from asgi_login.errors import InvalidToken
+from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.scope import AnyScope, HasScope, Scope
 from asgi_login.sessions import device_of
 from asgi_login.stores import Device, Revocation, Store
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken, is_text
 
+_log = logging.getLogger("asgi_login")
 _ALL_KINDS = frozenset({ACCESS, SESSION, REMEMBER})
 
 
@@ -65,6 +67,7 @@ class Revoking:
             ValueError: The manager has no store.
         """
         revocation = _revocation(self._config)
+        _check_text("sub", sub)
         kept = None if keep is None else get_auth(keep, manager=self._config.name).session_id
         await revocation.end_user(sub, keep=kept)
 
@@ -77,7 +80,23 @@ class Revoking:
         """
         if self._config.sessions is None or not self._config.sessions.listed:
             raise ValueError("devices() needs Sessions(listed=True)")
+        _check_text("sub", sub)
         return await _revocation(self._config).devices(sub)
+
+
+def keep_of(store: Store | None) -> timedelta | None:
+    """Return how long a store remembers what was ended, or None without one.
+
+    Raises:
+        TypeError: It is no store.
+    """
+    if store is None:
+        return None
+    if not hasattr(store, "options"):
+        raise TypeError(
+            f"store is a MemoryStore() or a RedisStore(url) of asgi_login.redis, not {type(store).__name__}"
+        )
+    return store.options.keep
 
 
 def revocation_of(
@@ -110,10 +129,9 @@ def revocation_of(
 
 
 async def end_session(config: Config, sid: str) -> None:
-    """End a session: no token of it lives longer than the store remembers."""
+    """End a session until its longest possible token has expired."""
     revocation = _revocation(config)
-    if not is_text(sid):
-        raise TypeError(f"a session id is a non-empty str, not {type(sid).__name__}")
+    _check_text("sid", sid)
     await revocation.end_session(sid, config.clock() + (config.tokens.rules.longest or 0))
 
 
@@ -135,12 +153,21 @@ def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -
 
 
 def listing_of(
-    config: Config, scope: Scope, token: VerifiedToken, *, remembered: bool
+    config: Config, scope: Scope, token: VerifiedToken, *, remembered_until: float | None
 ) -> Callable[[], Awaitable[None]] | None:
     """Return what writes a new login into the list of its user's devices, or None if there is no list."""
     if config.revocation is None or config.sessions is None or not config.sessions.listed:
         return None
-    return partial(config.revocation.remember_device, token.sub, device_of(config, scope, token, remembered=remembered))
+    return partial(list_device, config, token.sub, device_of(config, scope, token, remembered_until=remembered_until))
+
+
+async def list_device(config: Config, sub: str, device: Device) -> None:
+    """Write a device into the list of a user's logins. A list that cannot be written keeps nobody out."""
+    try:
+        if config.revocation is not None:
+            await config.revocation.remember_device(sub, device)
+    except ServiceUnavailable as problem:
+        _log.warning("the list of logins could not be written: %s", problem.reason)
 
 
 def _revocation(config: Config) -> Revocation:
@@ -149,6 +176,11 @@ def _revocation(config: Config) -> Revocation:
             "this needs LoginManager(store=): MemoryStore() for one process, or RedisStore(url) of asgi_login.redis"
         )
     return config.revocation
+
+
+def _check_text(argument: str, value: object) -> None:
+    if not is_text(value):
+        raise TypeError(f"{argument} is a non-empty str of at most 255 characters, not {type(value).__name__}")
 
 
 def _text_claim(token: VerifiedToken, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Where the settings are that somebody looks for on a LoginManager, and that are not arguments of it."""
+"""Says where a setting belongs that somebody sets on a LoginManager and that it does not take."""
 
 from dataclasses import fields
 from types import MappingProxyType

@@ -37,7 +37,7 @@ def install(
     Args:
         app: The application, before its first request. Middleware that is added later lies outside, where CORS belongs.
         manager: One LoginManager, or several.
-        skip: Paths, and everything below them, at which nobody is looked at.
+        skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await websocket.send_text("not authenticated"); await websocket.close()`.

@@ -1,4 +1,4 @@
-"""Where a plain user loader runs: on a worker thread of our own, or on the one that Django's database expects."""
+"""Runs a plain user loader on a worker thread of our own, or on the one that Django's database expects."""
 
 import inspect
 from collections.abc import Callable

@@ -282,3 +282,51 @@ def test_a_token_beyond_the_memory_of_the_store_is_refused(logins):
 def test_a_list_of_logins_needs_a_store():
     with pytest.raises(ValueError, match=r"listed=True\) needs LoginManager\(store=\)"):
         LoginManager(SECRET, sessions=Sessions(listed=True))
+
+
+@pytest.mark.parametrize("sub", [7, "", None, b"ada"])
+async def test_what_is_no_user_id_is_told_instead_of_ending_nothing(logins, sub):
+    for call in (logins.manager.revoke_user, logins.manager.revoke_session, logins.manager.devices):
+        with pytest.raises(TypeError, match="non-empty str"):
+            await call(sub)
+
+
+async def test_a_login_remembered_for_longer_stays_in_the_list_for_as_long(logins):
+    browser = Browser(logins)
+
+    async def log_in(scope, receive, send):
+        logins.manager.login_user(scope, "ada", remember=timedelta(days=31))
+        await _answer(send)
+
+    await browser._send("/", "POST", OWN, app=log_in)
+    [device] = await logins.manager.devices("ada")
+    assert device.expires_at == logins.clock.now + 31 * 86_400
+
+
+async def _answer(send):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def test_a_login_is_not_refused_because_its_list_cannot_be_written():
+    store = Down()
+    logins = Logins(transports=[CookieTransport("__Host-login")], store=store, sessions=Sessions(listed=True))
+    store.is_down = True
+    browser = Browser(logins)
+    assert (await browser.post("/login")).status == 200
+    store.is_down = False
+    assert user_of(await browser.get("/")) == User("ada")
+
+
+def test_a_store_that_is_none_is_told():
+    with pytest.raises(TypeError, match="store is a MemoryStore"):
+        LoginManager(SECRET, store="redis://127.0.0.1")
+
+
+async def test_a_duration_beyond_the_memory_of_the_store_is_told_by_its_name(logins):
+    async def log_in(scope, receive, send):
+        with pytest.raises(ValueError, match=r"remember=\) .* what the store"):
+            logins.manager.login_user(scope, "ada", remember=timedelta(days=60))
+        await _answer(send)
+
+    await Browser(logins)._send("/", "POST", OWN, app=log_in)

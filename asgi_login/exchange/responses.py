@@ -25,13 +25,12 @@ MAX_ACCEPT: Final = 4_096
 
 async def answer(error: AuthError, scope: Scope, send: Send) -> None:
     """Answer a request, or refuse a websocket that is not accepted yet; `websocket.connect` must have been received."""
-    error = _shaped(error, scope)
     if scope["type"] == "http":
         start, body = http_answer(error, scope)
         await send({"type": "http.response.start", **start})
         await send({"type": "http.response.body", "body": body})
     elif "websocket.http.response" in (scope.get("extensions") or {}):
-        start, body = _error_answer(error)
+        start, body = _error_answer(_shaped(error, scope))
         await send({"type": "websocket.http.response.start", **start})
         await send({"type": "websocket.http.response.body", "body": body})
     else:

@@ -12,11 +12,12 @@ from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refusal
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
-from asgi_login.errors import AuthError, CrossOriginRequest
+from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.fastapi.openapi import SecurityScheme, dependency_signature
 from asgi_login.gates import application_exception
 from asgi_login.loader import UserLoader
 from asgi_login.manager_clashes import check_newcomer
+from asgi_login.sessions import keep_session
 from asgi_login.starlette import answer_auth_error
 
 UserT = TypeVar("UserT")
@@ -34,7 +35,7 @@ class Authentication(Generic[UserT]):
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._authenticator = Authenticator[UserT](config)
+        self._authenticator = Authenticator[UserT](config, keep_session)
         self._applications: WeakSet[object] = WeakSet()
 
     async def auth_of(self, connection: HTTPConnection) -> Auth[UserT]:
@@ -92,7 +93,7 @@ class Authentication(Generic[UserT]):
         """Return the user who has the scopes, or None; raise CrossOriginRequest where another site sent the request."""
         auth = await self.auth_of(connection)
         error = refusal(auth, _names(security_scopes))
-        if isinstance(error, CrossOriginRequest):
+        if isinstance(error, (CrossOriginRequest, ServiceUnavailable)):
             _see_to_an_answer(connection)
             try:
                 raise error
@@ -121,7 +122,7 @@ class OptionalUser(FixedAttributes, Generic[UserT]):
         return await self._authentication.optional_user(connection, security_scopes)
 
 
-class Subject(Generic[UserT]):
+class Subject(FixedAttributes, Generic[UserT]):
     """The dependency `manager.subject`: the `sub` of the user."""
 
     def __init__(

@@ -22,7 +22,7 @@ def install(
     Args:
         app: The application, before its first request.
         manager: One LoginManager, or several.
-        skip: Paths, and everything below them, where nobody is looked for.
+        skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
         websocket_denial: What is done instead of refusing a websocket; the websocket is accepted first.
     """

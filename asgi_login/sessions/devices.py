@@ -11,23 +11,19 @@ from asgi_login.tokens import VerifiedToken
 _MAX_NAME = 200
 
 
-def device_of(config: Config, scope: Scope, token: VerifiedToken, *, remembered: bool) -> Device:
+def device_of(config: Config, scope: Scope, token: VerifiedToken, *, remembered_until: float | None) -> Device:
     """Return the device that a session belongs to, as `Sessions(device=)` calls it.
 
     Args:
         config: The settings of the manager, whose sessions are listed.
         scope: Of the request.
         token: The session.
-        remembered: Whether the login can be restored after the session has ended.
+        remembered_until: When the remember token expires, or None without one.
     """
     settings, now = session.session_settings(config), config.clock()
     if settings.device is not None:
         name = str(settings.device(scope))
     else:
         name = (header(scope, b"user-agent") or b"").decode("latin-1")
-    started = token.auth_time or now
-    ends = token.exp
-    if remembered:
-        longest = started + settings.remember_at_most.total_seconds()
-        ends = max(ends, min(now + settings.remember_for.total_seconds(), longest))
-    return Device(cast("str", token.claims["sid"]), started, now, ends, name[:_MAX_NAME])
+    ends = max(token.exp, remembered_until or 0)
+    return Device(cast("str", token.claims["sid"]), token.auth_time or now, now, ends, name[:_MAX_NAME])

@@ -31,8 +31,8 @@ def log_in(
     permanent: bool,
     fresh: bool,
     claims: Mapping[str, object] | None,
-) -> tuple[VerifiedToken, Cookies]:
-    """Return a new session and its cookies, remembered or not; nothing of an earlier one is kept.
+) -> tuple[VerifiedToken, float | None, Cookies]:
+    """Return a new session, until when it is remembered, and its cookies; nothing of an earlier login is kept.
 
     Raises:
         TypeError: `sub` is not a non-empty str, or there is a stamp and no user.
@@ -59,9 +59,10 @@ def log_in(
             "https, or in development use CookieTransport.insecure_for_development()"
         )
     if remember or isinstance(remember, timedelta):
-        return token, {**cookies, **remember_login(config, {**kept, **_duration(settings, remember)}, user, now=now)}
+        until, remembered = remember_login(config, {**kept, **_duration(config, settings, remember)}, user, now=now)
+        return token, until, {**cookies, **remembered}
     # Deleted even if nobody was remembered: the cookie there may be that of the user before.
-    return token, {**log_out(config), **cookies}
+    return token, None, {**log_out(config), **cookies}
 
 
 def confirm(config: Config, scope: Scope, token: VerifiedToken | None, user: Any) -> Cookies | None:  # noqa: ANN401
@@ -81,7 +82,7 @@ def confirm(config: Config, scope: Scope, token: VerifiedToken | None, user: Any
         return cookies
     now = config.clock()
     claims = {**session.kept_claims(remembered), "auth_time": int(now)}
-    return {**cookies, **remember_login(config, claims, user, now=now)}
+    return {**cookies, **remember_login(config, claims, user, now=now)[1]}
 
 
 def log_out(config: Config) -> Cookies:
@@ -100,13 +101,16 @@ def _own_claims(claims: Mapping[str, object] | None) -> dict[str, object]:
     return own
 
 
-def _duration(settings: Sessions, remember: bool | timedelta) -> dict[str, object]:  # noqa: FBT001
+def _duration(config: Config, settings: Sessions, remember: bool | timedelta) -> dict[str, object]:  # noqa: FBT001
     """Return the claim that says for how long a login is remembered, unless that is the manager's `remember_for`."""
     if not isinstance(remember, timedelta):
         return {}
-    if not timedelta(seconds=1) <= remember <= settings.remember_at_most:
+    longest = settings.remember_at_most
+    if config.tokens.rules.longest is not None:
+        longest = min(longest, timedelta(seconds=config.tokens.rules.longest))
+    if not timedelta(seconds=1) <= remember <= longest:
         raise ValueError(
-            "login_user(remember=) is at least a second and at most Sessions(remember_at_most=), "
-            f"{settings.remember_at_most}"
+            "login_user(remember=) is at least a second and at most Sessions(remember_at_most=), or what the store "
+            f"keeps: {longest}"
         )
     return {"remember_for": int(remember.total_seconds())}

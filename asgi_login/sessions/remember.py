@@ -51,22 +51,25 @@ def restore_session(config: Config, scope: Scope, token: VerifiedToken, user: An
         restored, cookies = session.start_session(
             config, scope, {**claims, "start": int(now), "fresh": False}, user, now=now
         )
-        return restored, {**cookies, **remember_login(config, kept, user, now=now)}
+        return restored, {**cookies, **remember_login(config, kept, user, now=now)[1]}
     except (CookieTooLongError, UnacceptableTokenError) as problem:
         session.log.warning("a login cannot be restored for longer than a request: %s", problem)
         return token, NO_COOKIES
 
 
-def remember_login(config: Config, claims: Mapping[str, object], user: Any, *, now: float) -> Cookies:  # noqa: ANN401
-    """Return the cookie that remembers a login with these claims; `remember_for` among them are seconds of its own."""
-    # Whoever has sessions and a cookie has this one, and without these no session was made before.
+def remember_login(config: Config, claims: Mapping[str, object], user: object, *, now: float) -> tuple[float, Cookies]:
+    """Return until when a login with these claims is remembered, and the cookie that does it.
+
+    `remember_for` among the claims are seconds of its own.
+    """
+    # A manager with sessions and a cookie always has this one.
     transport = cast("CookieTransport", config.remember_cookie)
     remember_for = session.session_settings(config).remember_for.total_seconds()
     seconds = cast("float", claims.get("remember_for", remember_for))
     exp = int(min(now + seconds, _end(config, claims)))
     sealed = {**claims, **session.stamp_claim(config, user), "exp": exp}
     token, _ = config.tokens.issue(REMEMBER, sealed, now=now)
-    return {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}
+    return exp, {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}
 
 
 def _end(config: Config, claims: Mapping[str, object]) -> float:

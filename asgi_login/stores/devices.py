@@ -11,7 +11,7 @@ MOST_DEVICES = 100
 """How many devices of a user are kept; the one that was seen longest ago is forgotten first."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Device:
     """Where a user is logged in.
 

@@ -41,7 +41,7 @@ class Transport(Protocol):
 
 
 class SetOnce(FixedAttributes):
-    """Whose attributes are what they are once they are set: what is written and what is read must not drift apart."""
+    """Base class whose attributes can be set only once: what is written and what is read must not drift apart."""
 
     name: str
     ambient: bool

@@ -3,15 +3,17 @@
 import logging
 import time
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.stores.devices import Device
 from asgi_login.stores.entry import Entry, Kind, Revocable
 from asgi_login.stores.protocol import LocalChannel, Store, UnsafeStore
-from asgi_login.stores.revocation.follower import Follower
-from asgi_login.stores.revocation.line import Line
 from asgi_login.stores.revocation.view import View
+
+if TYPE_CHECKING:
+    from asgi_login.stores.revocation.follower import Follower
+    from asgi_login.stores.revocation.line import Line
 
 log: logging.Logger = logging.getLogger("asgi_login")
 
@@ -82,8 +84,11 @@ class Revocation:
         if isinstance(channel, LocalChannel):
             self._attach(channel)
         else:
-            self._line = Line(self._options.timeout.total_seconds(), monotonic)
-            self._follower = Follower(
+            # Here, because they need asyncio, whose import takes as long as half of the package.
+            from asgi_login.stores.revocation import follower, line  # noqa: PLC0415
+
+            self._line = line.Line(self._options.timeout.total_seconds(), monotonic)
+            self._follower = follower.Follower(
                 channel, self._view, self._line, clock=clock, monotonic=monotonic, tell=self._tell
             )
 

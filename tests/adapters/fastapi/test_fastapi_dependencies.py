@@ -20,7 +20,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 
-from asgi_login import AuthError
+from asgi_login import AuthError, MemoryStore, ServiceUnavailable
 from asgi_login.fastapi import LoginManager, install
 
 
@@ -395,3 +395,39 @@ class TestManagersOfOneKey:
         assert client.get("/web", headers=with_header(web.token("ada"))).json() == "ada"
         assert client.get("/admin", headers=with_header(web.token("ada"))).status_code == 401
         assert client.get("/admin", headers=with_header(other.token("bob"))).json() == "bob"
+
+
+class TestStoreThatIsDown:
+    @pytest.mark.parametrize("installed", [False, True])
+    @pytest.mark.parametrize("path", ["/me", "/maybe"])
+    def test_nobody_is_taken_for_a_stranger_because_the_store_does_not_answer(self, installed, path):
+        store = MemoryStore()
+        logins = make_logins(store=store)
+        app = FastAPI()
+
+        @app.get("/me")
+        async def me(user: Annotated[User, Depends(logins.manager)]):
+            return user.name
+
+        @app.get("/maybe")
+        async def maybe(user: Annotated[User | None, Depends(logins.manager.optional)]):
+            return user and user.name
+
+        if installed:
+            install(app, logins.manager)
+
+        async def down(_token):
+            raise ServiceUnavailable("down")
+
+        object.__setattr__(logins.manager.config, "revocation", Undecided(down))
+        response = TestClient(app, "https://testserver").get(path, headers=with_header(logins.token("ada")))
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+
+
+class Undecided:
+    """What a manager holds of a store that does not answer."""
+
+    def __init__(self, judge):
+        self.judge = judge
+        self.clears = self.ends = lambda _token: False
+        self.known_cut_off = lambda _sub: None

@@ -300,8 +300,9 @@ def test_with_replicas_nothing_is_said_to_be_ended_that_could_be_lost(make_serve
 
     async def main():
         one = process(master.url, replicas=1, timeout=timedelta(seconds=2))
-        with pytest.raises(ServiceUnavailable, match="0 of 1 replicas"):
+        with pytest.raises(ServiceUnavailable) as refused:
             await one.end_session("sid", now() + SOON)
+        assert refused.value.reason.startswith("0 of 1 replicas")
         replica = await asyncio.to_thread(replica_of, make_server, master)
         await one.end_session("sid", now() + SOON)
         assert replica.say("EXISTS", "{asgi-login:default}:s:sid") == b":1\r\n"
@@ -318,9 +319,8 @@ def test_a_server_that_became_a_replica_is_left_for_the_one_that_writes(make_ser
             await following(one)
             first.say("REPLICAOF", "127.0.0.1", str(second.port))
             proxy.target = second.port
-            # Without a reset: the old connections go on to work.
             await until(lambda: b"asgi-login" in second.say("KEYS", "*epoch"))
-            await until(lambda: one.clears(young()))
+            # On a connection of before, which goes on to work.
             await one.end_session("sid", now() + SOON)
             assert second.say("EXISTS", "{asgi-login:default}:s:sid") == b":1\r\n"
 

@@ -454,6 +454,17 @@ def test_the_log_keeps_an_hour_and_no_more(server):
     asyncio.run(main())
 
 
+def test_the_mark_of_a_session_is_not_shortened(server):
+    async def main():
+        one = process(server.url)
+        await one.end_session("sid", now() + SOON)
+        ends = server.say("PEXPIRETIME", "{asgi-login:default}:s:sid")
+        await one.end_session("sid", now() + 9)
+        assert server.say("PEXPIRETIME", "{asgi-login:default}:s:sid") == ends
+
+    asyncio.run(main())
+
+
 def test_several_loops_one_after_the_other_each_follow(server):
     one = process(server.url)
     there = process(server.url)

@@ -22,7 +22,7 @@ class Channel:
 
     def __init__(self):
         self.log, self.asked, self.begun, self.closed, self.seen = [], 0, 0, 0, []
-        self.swallows, self.breaks = False, None
+        self.swallows, self.breaks, self.hangs, self.takes = False, None, False, 0.0
 
     async def end(self, kind, value, until):
         self.log.append(Entry(kind, value, until))
@@ -33,6 +33,7 @@ class Channel:
 
     async def ask(self, jti, sid, sub):
         self.asked += 1
+        await asyncio.sleep(self.takes)
         marks = {(entry.kind, entry.value) for entry in self.log}
         return Answer("s" if ("s", sid) in marks else "t" if ("t", jti) in marks else None, None)
 
@@ -50,6 +51,9 @@ class Channel:
         if self.breaks:
             problem, self.breaks = self.breaks, None
             raise problem
+        if self.hangs:
+            self.hangs = False
+            await asyncio.sleep(60)
         for _ in range(50):
             if len(self.log) > int(position):
                 break
@@ -152,6 +156,28 @@ def test_it_survives_an_error_of_the_store_that_nobody_expected(one, channel, ca
     assert [record.levelno for record in caplog.records if "following a store failed" in record.message] == [
         logging.ERROR
     ]
+
+
+def test_a_read_that_is_overdue_is_given_up_and_the_store_is_begun_anew(one, channel):
+    async def main():
+        channel.hangs = True
+        await verdict(one, young())
+        await until(lambda: channel.begun == 2, seconds=5)
+        channel.log.append(Entry("s", "sid", 4e9))
+        await until(lambda: one.ends(token(time.time(), sid="sid")))
+
+    asyncio.run(main())
+
+
+def test_a_deadline_that_passed_while_the_loop_stood_still_says_nothing_about_the_store(one, channel):
+    async def main():
+        channel.takes = 0.1
+        asking = asyncio.create_task(verdict(one, token(time.time() - 3600)))
+        await until(lambda: channel.asked)
+        time.sleep(0.8)  # noqa: ASYNC251 - the loop stands still
+        assert await asking == "good"
+
+    asyncio.run(main())
 
 
 def test_on_trio_a_sentence_says_what_to_use(one):

@@ -20,6 +20,7 @@ from benchmarks.memory import memory
 from benchmarks.report import Section
 from benchmarks.server import server
 from benchmarks.signing import signing
+from benchmarks.stores import stores
 from benchmarks.targets import medians, targets
 from benchmarks.verification import verification
 
@@ -34,6 +35,7 @@ _FULL: dict[str, Callable[[], Section]] = {
     "growth": lambda: growth(rounds=31, seconds=0.01, distinct=(1, 1_000, 100_000, 1_000_000)),
     "memory": lambda: memory(requests=1_000_000),
     "signing": lambda: signing(rounds=15, seconds=0.05),
+    "stores": lambda: stores(rounds=61, seconds=0.01, idle=20),
     "server": lambda: server(rounds=25, duration=1),
     "imports": lambda: imports(rounds=15),
 }
@@ -44,6 +46,7 @@ _QUICK: dict[str, Callable[[], Section]] = {
     "growth": lambda: growth(rounds=3, seconds=0.001, distinct=(1, 1_000)),
     "memory": lambda: memory(requests=2_000),
     "signing": lambda: signing(rounds=3, seconds=0.001),
+    "stores": lambda: stores(rounds=3, seconds=0.001, idle=1),
     "server": lambda: server(rounds=3, duration=1),
     "imports": lambda: imports(rounds=1),
 }

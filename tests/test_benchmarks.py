@@ -17,7 +17,7 @@ from benchmarks.frameworks import RAW, page
 from benchmarks.runner import Samples
 
 ROOT = Path(__file__).parent.parent
-SECTIONS = ["added", "anatomy", "verification", "growth", "signing", "imports"]
+SECTIONS = ["added", "anatomy", "verification", "growth", "signing", "stores", "imports"]
 SVG = "{http://www.w3.org/2000/svg}"
 PEERS = ["fastapi-login", "fastapi-users", "authx", "starlette-login"]
 
@@ -41,6 +41,9 @@ def test_a_quick_run_prints_a_table_of_each_section(quick_run):
         "Verification after many distinct tokens",
         "Hostile headers",
         "Signing RS256 (2048 bits)",
+        "What a store adds to a request",
+        "What was ended, in the memory of each process",
+        "A follower that hears nothing",
         "Import",
     ):
         assert f"## {title}\n" in quick_run

@@ -105,40 +105,44 @@ class Connections:
 
     async def do(self, *command: object) -> Any:  # noqa: ANN401 - what redis-py gives
         """Return what the store answers to a command."""
-        try:
-            return await self._client().execute_command(*command)
-        except (redis.exceptions.RedisError, redis.exceptions.RedisClusterException) as problem:
-            raise await self._told(problem) from None
+        return await self._send(lambda: self._client().execute_command(*command))
 
     async def write(self, *command: object) -> Any:  # noqa: ANN401
         """The same, and wait until the replicas have it."""
         if not self._replicas:
             return await self.do(*command)
-        pipeline = self._client().pipeline(transaction=False)
-        pipeline.execute_command(*command)
-        # On the same connection, or it would not know what to wait for.
-        pipeline.execute_command("WAIT", self._replicas, self._wait_ms)
-        try:
-            # An error that the pipeline raises quotes the command.
-            answer, reached = await pipeline.execute(raise_on_error=False)
-        except redis.exceptions.RedisError as problem:
-            raise await self._told(problem) from None
-        for one in (answer, reached):
-            if isinstance(one, Exception):
-                raise await self._told(one) from None
+        answer, reached = await self._send(lambda: self._with_replicas(command))
         if reached < self._replicas:
             raise ServiceUnavailable(f"{reached} of {self._replicas} replicas have it: it may be lost in a failover")
         return answer
 
-    async def _told(self, problem: Exception) -> Exception:
-        """Return what the protocol of stores says in place of an error of redis-py."""
-        if isinstance(problem, redis.exceptions.TimeoutError):
-            return TimeoutError(str(problem))
-        if isinstance(problem, redis.exceptions.ConnectionError):
-            return ConnectionError(f"{type(problem).__name__}: {problem}")
-        if isinstance(problem, redis.exceptions.ReadOnlyError):
-            await self.leave()
-        return ServiceUnavailable(f"{type(problem).__name__}: {problem}")
+    async def _with_replicas(self, command: tuple[object, ...]) -> list[Any]:
+        pipeline = self._client().pipeline(transaction=False)
+        pipeline.execute_command(*command)
+        # On the same connection, or it would not know what to wait for.
+        pipeline.execute_command("WAIT", self._replicas, self._wait_ms)
+        # An error that the pipeline raises quotes the command.
+        answers = await pipeline.execute(raise_on_error=False)
+        for one in answers:
+            if isinstance(one, Exception):
+                raise one
+        return answers
+
+    async def _send(self, command: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
+        """Return the answer, or raise what the protocol of stores says in place of an error of redis-py."""
+        try:
+            try:
+                return await command()
+            except redis.exceptions.ReadOnlyError:
+                # The connection is older than a failover, and its server is a replica now.
+                await self.leave()
+                return await command()
+        except redis.exceptions.TimeoutError as problem:
+            raise TimeoutError(str(problem)) from None
+        except redis.exceptions.ConnectionError as problem:
+            raise ConnectionError(str(problem)) from None
+        except (redis.exceptions.RedisError, redis.exceptions.RedisClusterException) as problem:
+            raise ServiceUnavailable(f"{type(problem).__name__}: {problem}") from None
 
     async def leave(self) -> None:
         """Drop the connections to a server that became a replica, so that the next ones find the one that writes."""

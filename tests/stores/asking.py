@@ -33,3 +33,10 @@ async def following(*revocations):
     for one in revocations:
         await verdict(one, token(time.time() - 60))
         await until(lambda one=one: one.clears(token(time.time() + 3600)))
+
+
+async def until_told(revocation, wanted, make_token, seconds=10):
+    """Wait until a request with such a token would be told this. Each time the token is a new one to the process."""
+    with anyio.fail_after(seconds):
+        while await verdict(revocation, make_token()) != wanted:  # noqa: ASYNC110 - as above
+            await anyio.sleep(0.01)

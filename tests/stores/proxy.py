@@ -4,6 +4,7 @@ import asyncio
 import socket
 import struct
 import threading
+from contextlib import suppress
 
 
 class Proxy:
@@ -72,8 +73,9 @@ class Proxy:
 
     async def _reset(self):
         for writer in list(self._writers):
-            if (connection := writer.get_extra_info("socket")) is not None:
-                # With no time to linger, closing sends RST.
+            # With no time to linger, closing sends RST. It may have been closed already.
+            with suppress(OSError):
+                connection = writer.get_extra_info("socket")
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
             writer.transport.abort()
 

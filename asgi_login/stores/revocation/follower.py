@@ -94,6 +94,7 @@ class Follower:
             while not _is_cancelled():
                 await self._follow_until_it_breaks()
         finally:
+            self._view.fall_silent()
             await self._channel.close()
 
     async def _follow_until_it_breaks(self) -> None:

@@ -186,6 +186,10 @@ class View:
             self._asked_after = since_here
             self._young_since = now, received
 
+    def fall_silent(self) -> None:
+        """Note that nobody listens any more, so that the next request makes somebody."""
+        self._prompt_until = -math.inf
+
     def always_hear(self) -> None:
         """Count as current for ever: the store is in this process, and tells everything at once."""
         self._prompt_until = math.inf

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
+from asgi_login.application import Wrapper, find_inside, leaves_options_to_framework, path_prefixes, under
 from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, refusal, settings_of
 from asgi_login.config import Config
 from asgi_login.current import current_holder
@@ -19,8 +20,6 @@ from asgi_login.errors import (
 from asgi_login.exchange import answer, mark_refusal
 from asgi_login.loader import is_async_callable
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.options import leaves_options_to_framework
-from asgi_login.paths import path_prefixes, under
 from asgi_login.scope import (
     AnyApp,
     ASGIReceive,
@@ -37,7 +36,6 @@ from asgi_login.scope import (
     request_line,
 )
 from asgi_login.tokens import check_scope_names
-from asgi_login.wrapper import Wrapper, find_inside
 
 _log = logging.getLogger("asgi_login")
 P = ParamSpec("P")

@@ -9,6 +9,7 @@ from dataclasses import replace
 from secrets import token_hex
 from typing import Any, cast
 
+from asgi_login.application import path_prefixes
 from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
@@ -17,7 +18,6 @@ from asgi_login.exchange import http_answer, mark_refusal
 from asgi_login.gates import check_current
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.openapi import REFUSALS, Scheme, scheme_names, security_schemes
-from asgi_login.paths import path_prefixes
 from asgi_login.scope import ASGIApp, Receive, Scope, Send
 from asgi_login.tokens import check_scope_names
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Any, cast, overload
 
+from asgi_login.application import Wrapper, path_prefixes, under
 from asgi_login.auth import all_settings_of, blocking_error, write_to_state
 from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig, is_route_name
@@ -12,7 +13,6 @@ from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, RequestRecord, WebSocketRecord, answer
 from asgi_login.manager_clashes import check_managers, check_newcomer
 from asgi_login.multi_authenticator import MultiAuthenticator
-from asgi_login.paths import path_prefixes, under
 from asgi_login.scope import (
     NO_COOKIES,
     AnyApp,
@@ -28,7 +28,6 @@ from asgi_login.scope import (
     Send,
 )
 from asgi_login.sessions import keep_session, renew_session
-from asgi_login.wrapper import Wrapper
 
 _log = logging.getLogger("asgi_login")
 

@@ -6,12 +6,12 @@ Tested with Starlette 0.46 and later.
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypedDict
 
+from asgi_login.application import path_prefixes
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.paths import path_prefixes
 from asgi_login.scope import ASGIApp, Receive, Scope, Send
 
 try:

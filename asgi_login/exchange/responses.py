@@ -5,12 +5,12 @@ import re
 from typing import Final
 from urllib.parse import SplitResult, quote, urlsplit
 
+from asgi_login.application import address, encoded
 from asgi_login.auth import Auth, settings_of
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.exchange.next_url import MAX_NEXT, safe_next
 from asgi_login.exchange.pages import is_htmx, page_behind
 from asgi_login.exchange.record import RequestRecord
-from asgi_login.paths import address, encoded
 from asgi_login.scope import Headers, Message, Scope, Send, has_too_many_lines, header_values
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.

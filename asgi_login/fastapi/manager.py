@@ -15,8 +15,8 @@ from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.fastapi.dependency import Authentication, OptionalUser, Subject
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
+from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
-from asgi_login.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.stores import Store
 from asgi_login.tokens import Secret
 from asgi_login.transports import BearerTransport, CookieTransport, Transport

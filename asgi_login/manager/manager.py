@@ -12,11 +12,11 @@ from asgi_login.config import Config, Sessions, positive_timedelta, warn_of_rela
 from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
-from asgi_login.no_dependency import NotADependency
-from asgi_login.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of
+from asgi_login.manager.no_dependency import NotADependency
+from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of
+from asgi_login.manager.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
-from asgi_login.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.stores import Store
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie

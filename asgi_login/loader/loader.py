@@ -6,10 +6,10 @@ from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final, NoReturn
 
-from asgi_login.connections import await_for_django, is_django_loaded
 from asgi_login.errors import InvalidToken
+from asgi_login.loader.django_connections import await_for_django, is_django_loaded
+from asgi_login.loader.threads import Threads
 from asgi_login.scope import Scope
-from asgi_login.threads import Threads
 from asgi_login.tokens import Claims
 
 # What a check that failed leaves behind, as in `return user and user.is_active and user`. By exact type: a user's own

@@ -4,7 +4,13 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from asgi_login.connections import await_for_django, closing, django_connections, run_for_django, runs_on_asyncio
+from asgi_login.loader.django_connections import (
+    await_for_django,
+    closing,
+    django_connections,
+    run_for_django,
+    runs_on_asyncio,
+)
 
 if TYPE_CHECKING:
     from anyio import CapacityLimiter

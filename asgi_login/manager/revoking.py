@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from functools import partial
 
-from asgi_login.auth import auth_of_manager, get_auth
+from asgi_login.auth import auth_of_manager, get_auth, token_of
 from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.scope import AnyScope, HasScope, Scope
@@ -92,10 +92,8 @@ def keep_of(store: Store | None) -> timedelta | None:
     """
     if store is None:
         return None
-    if not hasattr(store, "options"):
-        raise TypeError(
-            f"store is a MemoryStore() or a RedisStore(url) of asgi_login.redis, not {type(store).__name__}"
-        )
+    if isinstance(store, type) or not hasattr(store, "options"):
+        raise TypeError(f"store is a MemoryStore() or a RedisStore(url) of asgi_login.redis, not {store!r:.80}")
     return store.options.keep
 
 
@@ -148,8 +146,13 @@ def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -
     auth = auth_of_manager(get_auth(scope), config.name)
     if everywhere and auth.is_authenticated:
         return partial(config.revocation.end_user, str(auth.claims["sub"]), keep=None)
-    sid = auth.session_id
-    return None if sid is None else partial(end_session, config, sid)
+    if auth.session_id is not None:
+        return partial(end_session, config, auth.session_id)
+    token = token_of(auth)
+    jti = None if token is None else token.claims.get("jti")
+    if token is None or not is_text(jti):
+        return None
+    return partial(config.revocation.end_token, jti, token.exp + config.tokens.rules.leeway)
 
 
 def listing_of(

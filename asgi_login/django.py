@@ -148,10 +148,10 @@ def _lower_case(headers: Any) -> dict[str, str]:  # noqa: ANN401
 
 
 def _tell_django(request: Any, auth: AnyAuth) -> None:  # noqa: ANN401
-    """Set `request.user` and `request.auser`; without a login of ours, what another middleware has set stays."""
+    """Set `request.user` and `request.auser`; without a credential of ours, what another has set stays."""
     if auth.is_authenticated:
         user = auth.user
-    elif hasattr(request, "user"):
+    elif hasattr(request, "user") and auth.error is None:
         return
     else:
         user = _anonymous()

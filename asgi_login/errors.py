@@ -124,14 +124,16 @@ class InvalidToken(AuthError):
     Args:
         reason: Why, for the log.
         expired: Whether its time is all that is wrong with it: the only cause that a client is told.
+        foreign: Whether it is somebody else's: of another key, issuer or audience. It may be another manager's.
     """
 
     error = "invalid_token"
     description: str = "The token is invalid"
 
-    def __init__(self, reason: str = "", *, expired: bool = False) -> None:
+    def __init__(self, reason: str = "", *, expired: bool = False, foreign: bool = False) -> None:
         super().__init__(reason)
         self.expired = expired
+        self.foreign = foreign
         if expired:
             self.description = "The token has expired"
 

@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from asgi_login.auth import AnyAuth, blocking_error, with_others
 from asgi_login.authenticator import Authenticator, Credential, Outcome
+from asgi_login.errors import InvalidToken
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
 
 _ROUNDS: Final[tuple[Callable[..., Credential | None], ...]] = (
@@ -48,7 +49,8 @@ class MultiAuthenticator:
         written: Cookies = NO_COOKIES
         for find in _ROUNDS:
             accepted: set[object] = set()
-            refused: dict[str, object] = {}
+            foreign: dict[str, object] = {}
+            refused = False
             for one in self._authenticators:
                 name = one.config.name
                 credential = None if name in outcomes else find(one, scope, lines)
@@ -58,12 +60,15 @@ class MultiAuthenticator:
                 written = {**written, **cookies}
                 if outcomes[name].is_authenticated:
                     accepted.add(credential[1])
+                elif _is_foreign(outcomes[name]):
+                    foreign[name] = credential[1]
                 else:
-                    refused[name] = credential[1]
-            # A token that one manager accepts is that manager's credential, not a bad one of the others.
-            for name in [name for name, token in refused.items() if token in accepted]:
-                del outcomes[name], refused[name]
-            if refused:
+                    refused = True
+            # A token that one manager accepts is that manager's credential, not a bad one of the others. One that has
+            # expired or was ended at another is a refusal there: a cookie must not take its place.
+            for name in [name for name, token in foreign.items() if token in accepted]:
+                del outcomes[name], foreign[name]
+            if refused or foreign:
                 break
         return self._choose(outcomes), written
 
@@ -74,6 +79,10 @@ class MultiAuthenticator:
         # Without an identity, a forged request must not reach the application, whatever else is wrong with it.
         first = next(filter(_has_identity, found), None) or next(filter(blocking_error, found), found[0])
         return with_others(first, {name: auth for name, auth in everyone.items() if auth is not first})
+
+
+def _is_foreign(auth: AnyAuth) -> bool:
+    return isinstance(auth.error, InvalidToken) and auth.error.foreign
 
 
 def _has_identity(auth: AnyAuth) -> bool:

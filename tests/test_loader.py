@@ -3,6 +3,7 @@
 import functools
 import threading
 from contextvars import ContextVar
+from decimal import Decimal
 from uuid import UUID
 
 import anyio
@@ -42,6 +43,9 @@ pytestmark = pytest.mark.anyio
 
 TOKEN = hs256()
 STRANGER = hs256(claims(sub="nobody"))
+
+
+PARSE_HEX = functools.partial(int, base=16)
 
 
 class User:
@@ -609,7 +613,7 @@ class TestSubType:
         assert (auth.user.name, *auth.user.extras) == (parsed, "acme", sub)
 
     @pytest.mark.parametrize("is_async", [False, True])
-    @pytest.mark.parametrize("parse", [UUID, int, positive, functools.partial(int, base=16)])
+    @pytest.mark.parametrize("parse", [UUID, int, positive, PARSE_HEX, Decimal, {"1": 1}.__getitem__])
     async def test_an_id_that_cannot_be_parsed_is_an_invalid_token_and_the_loader_does_not_run(
         self, parse, is_async, caplog
     ):

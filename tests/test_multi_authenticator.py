@@ -2,7 +2,7 @@
 
 import pytest
 from conformance.driver import bearer, cookie, http
-from conformance.logins import OTHER_SECRET, Logins, User
+from conformance.logins import OTHER_SECRET, Logins, User, forge
 
 from asgi_login import (
     AuthMiddleware,
@@ -157,3 +157,19 @@ async def test_a_middleware_may_stand_inside_of_one_and_later_of_another_with_th
         outer = Logins(OTHER_SECRET, name=name)
         connection = await http(AuthMiddleware(inner, outer.manager), "/", headers=[bearer(web.token("ada"))])
         assert connection.status == 200
+
+
+async def test_a_header_token_of_two_managers_that_one_of_them_refuses_keeps_out_the_cookie_of_that_one():
+    async def without_ada(sub):
+        return None if sub == "ada" else User(sub)
+
+    one, two = (
+        Logins(name=name, audience=name, transports=[BearerTransport(), CookieTransport(f"__Host-{name}")])
+        for name in ("one", "two")
+    )
+    claims = {"sub": "ada", "aud": ["one", "two"], "iat": int(one.clock()), "exp": int(one.clock()) + 60}
+    one.manager.user_loader(without_ada)
+    headers = [bearer(forge({"alg": "HS256", "typ": "at+jwt"}, claims)), cookie(one.token("bob"), "__Host-one")]
+    connection = await http(AuthMiddleware(page, [one.manager, two.manager]), "/", headers=headers)
+    assert isinstance(get_auth(connection.scope, manager="one").error, InvalidToken)
+    assert get_auth(connection.scope, manager="two").user == User("ada")

@@ -84,6 +84,17 @@ def function(request):
     return HttpResponse("secret")
 
 
+class SetsOptions(Page):
+    def setup(self, request):
+        super().setup(request)
+        self.options = lambda request: RAN.append("options") or HttpResponse("secret")
+
+
+def own_dispatch(request):
+    RAN.append("dispatch")
+    return HttpResponse("secret")
+
+
 AUTOMATIC = {
     "as_view": login_required(Page.as_view()),
     "as_view, async": login_required(AsyncPage.as_view()),
@@ -99,6 +110,8 @@ OWN = {
     "a decorator": login_required(of_ones_own(Page.as_view())),
     "a decorator of dispatch": DecoratedByOthers.as_view(),
     "a function": function,
+    "options of the instance": method_decorator(login_required, name="dispatch")(SetsOptions).as_view(),
+    "dispatch that as_view was given": login_required(Page.as_view(dispatch=own_dispatch)),
 }
 
 

@@ -1,10 +1,14 @@
 """A logout that holds: a manager with a store, as an application uses it."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 
+import anyio
 import pytest
-from conformance.driver import bearer, cookie, http
-from conformance.logins import OTHER_SECRET, Logins, User
+from conformance.driver import bearer, cookie, http, websocket
+from conformance.logins import OTHER_SECRET, Logins, User, forge
 
 from asgi_login import (
     AuthMiddleware,
@@ -61,8 +65,8 @@ class Browser:
     async def get(self, path, **more):
         return await self._send(path, "GET", [], **more)
 
-    async def post(self, path):
-        return await self._send(path, "POST", OWN)
+    async def post(self, path, *headers):
+        return await self._send(path, "POST", [*OWN, *headers])
 
     async def _send(self, path, method, headers, app=page):
         async def with_manager(scope, receive, send):
@@ -330,3 +334,71 @@ async def test_a_duration_beyond_the_memory_of_the_store_is_told_by_its_name(log
         await _answer(send)
 
     await Browser(logins)._send("/", "POST", OWN, app=log_in)
+
+
+async def test_a_logout_ends_the_login_of_the_cookies_where_a_header_came_first(logins):
+    browser = await logged_in(logins)
+    copy = browser.copy()
+    await browser.post("/logout", bearer(logins.token("bob")))
+    assert user_of(await copy.get("/")) is None
+
+
+async def test_a_logout_ends_the_login_of_another_session_s_remember_cookie(logins):
+    first, second = await logged_in(logins), await logged_in(logins)
+    copy = first.copy()
+    mixed = {name: (first if "remember" in name else second).jar[name] for name in first.jar}
+    await Browser(logins, mixed).post("/logout")
+    assert user_of(await copy.get("/")) is None
+
+
+@pytest.mark.parametrize("failure", [ServiceUnavailable("theirs"), InvalidToken("theirs")])
+async def test_a_logout_holds_though_the_request_is_refused_afterwards(logins, failure):
+    async def fails(scope, receive, send):
+        logins.manager.logout_user(scope)
+        raise failure
+
+    browser = await logged_in(logins)
+    copy = browser.copy()
+    assert (await browser._send("/", "POST", OWN, fails)).status == failure.status
+    assert user_of(await copy.get("/")) is None
+
+
+async def test_a_logout_holds_though_the_websocket_is_closed_before_it_is_accepted(logins):
+    async def closes(scope, receive, send):
+        logins.manager.logout_user(scope)
+        await receive()
+        await send({"type": "websocket.close", "code": 1000})
+
+    browser = await logged_in(logins)
+    lines = [cookie(value, name) for name, value in browser.jar.items()]
+    await websocket(AuthMiddleware(closes, logins.manager), "/", headers=[*OWN, *lines])
+    assert user_of(await browser.get("/")) is None
+
+
+async def test_a_token_issued_before_what_the_store_remembers_is_refused_however_late_it_is_seen(logins):
+    now = int(logins.clock())
+    claims = {"sub": "ada", "iat": now - 86_400 * 20, "exp": now + 86_400 * 12}
+    headers = [bearer(forge({"alg": "HS256", "typ": "at+jwt"}, claims))]
+    connection = await http(AuthMiddleware(_ok, logins.manager), "/", headers=headers)
+    assert "lives longer than the store remembers" in connection.scope["state"]["auth"].error.reason
+
+
+def test_many_threads_can_tell_one_store(store):
+    heard = []
+
+    class Listener:
+        def hear(self, entry):
+            heard.append(entry)
+
+    listeners = [Listener() for _ in range(20)]
+    channel = store.open("auth", leeway=5, clock=time.time)
+
+    def attach_and_end(listener):
+        channel.attach(listener.hear)
+        anyio.run(partial(channel.end, "s", f"session-{id(listener)}", time.time() + 60))
+
+    with ThreadPoolExecutor(20) as pool:
+        list(pool.map(attach_and_end, listeners))
+    heard.clear()
+    anyio.run(partial(channel.end, "s", "last", time.time() + 60))
+    assert len(heard) == len(listeners)

@@ -23,9 +23,14 @@ def leaves_options_to_framework(view: object) -> bool:
         view = getattr(view, "__wrapped__", None)
     view_class: object = getattr(view, "view_class", None)
     names: tuple[str, ...] = ("setup", "dispatch", "options")
+    # What stands on the instance itself comes before its class: Django copies `as_view(options=...)` to it.
+    own: object = getattr(view, "view_initkwargs", {})
     if isinstance(view, partial):
         view = view.func
-        view_class, names = getattr(getattr(view, "__self__", None), "__class__", None), ("options",)
+        instance = getattr(view, "__self__", None)
+        view_class, names, own = getattr(instance, "__class__", None), ("options",), getattr(instance, "__dict__", {})
+    if not isinstance(own, dict) or not own.keys().isdisjoint(names):
+        return False
     # One that the application has overridden or decorated may do anything: it is a view of its own.
     return all(_module(one) == _DJANGO for one in (view, *(getattr(view_class, name, None) for name in names)))
 

@@ -19,8 +19,9 @@ def under(scope: Scope, prefixes: tuple[str, ...]) -> bool:
     path = _below(scope["path"], root)
     for prefix in prefixes:
         if path == prefix or (path.startswith(prefix) and path[len(prefix)] == "/" and prefix != "/"):
-            segments = scope["path"].split("/")
-            return "." not in segments and ".." not in segments and not _covers_root(scope, root + prefix)
+            # By substrings: a client chooses how many segments there are.
+            whole = f"{scope['path']}/"
+            return "/./" not in whole and "/../" not in whole and not _covers_root(scope, root + prefix)
     return False
 
 

@@ -82,6 +82,9 @@ class HTTPRecord(RequestRecord):
     async def _answer(self, error: AuthError) -> None:
         # The rest of the 5xx whose place our answer takes goes nowhere.
         send, self._send = self._send, _discard
+        # A logout that was asked for before something failed is done all the same.
+        if self.writes:
+            error = await self.write() or error
         log_refusal(self._scope, error, IN_PLACE)
 
         async def send_dressed(message: Message) -> None:

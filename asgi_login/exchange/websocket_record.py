@@ -75,6 +75,8 @@ class WebSocketRecord(RequestRecord):
 
     async def _refuse(self, error: AuthError) -> None:
         self._replaced = True
+        if self.writes:
+            error = await self.write() or error
         log_refusal(self._scope, error, IN_PLACE)
         if not self._accepted and self._deny is not None:
             if await self._handshake.is_connected():
@@ -90,12 +92,12 @@ class WebSocketRecord(RequestRecord):
             self._accepted = True
         elif not self._accepted and not await self._handshake.is_connected():
             return
+        if self.writes and (error := await self.write()) is not None:
+            self._accepted = False
+            await self._refuse(error)
+            return
         if kind == "websocket.close":
             self._ended = True
         if kind in {"websocket.accept", "websocket.http.response.start"}:
-            if self.writes and (error := await self.write()) is not None:
-                self._accepted = False
-                await self._refuse(error)
-                return
             message = start_of_response(message, self)
         await self._send(message)

@@ -62,9 +62,10 @@ class Authentication(Generic[UserT]):
             return
         known = _MANAGERS.setdefault(app, [])
         others = all_settings_of(found) if isinstance(found, Auth) else []
-        for config in (*others, self._config):
-            check_newcomer(known, config)
-            known.append(config)
+        newcomers = [*others, self._config]
+        for position, config in enumerate(newcomers):
+            check_newcomer([*known, *newcomers[:position]], config)
+        known += newcomers
         self._applications.add(app)
 
     async def user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT:

@@ -150,7 +150,7 @@ def _parsed_first(
     """Begin to load the user whose id has been parsed; what cannot be parsed is nobody's id."""
     try:
         parsed = parse(sub)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError, LookupError):
         # From None: what the parser says holds the claim.
         raise InvalidToken(f"sub is no {getattr(parse, '__name__', type(parse).__name__)}") from None
     return begin(parsed, scope, claims)
@@ -185,7 +185,7 @@ def _check_call(function: Callable[..., object], args: tuple[object, ...], kwarg
     """Return which of `scope` and `claims` the function takes by name, after making sure that it can be called."""
     try:
         signature = inspect.signature(function)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, ArithmeticError, LookupError):
         # Some builtins have no signature to look at.
         return set()
     _check_nothing_injected(signature, args, kwargs)

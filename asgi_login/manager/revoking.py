@@ -1,17 +1,18 @@
 """What a manager with a store can end before its time: tokens, sessions, and all logins of a user."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from functools import partial
 
 from asgi_login.auth import auth_of_manager, get_auth, token_of
 from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken, ServiceUnavailable
-from asgi_login.scope import AnyScope, HasScope, Scope
+from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.sessions import device_of
 from asgi_login.stores import Device, Revocation, Store
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken, is_text
+from asgi_login.transports import CookieTransport
 
 _log = logging.getLogger("asgi_login")
 _ALL_KINDS = frozenset({ACCESS, SESSION, REMEMBER})
@@ -146,13 +147,39 @@ def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -
     auth = auth_of_manager(get_auth(scope), config.name)
     if everywhere and auth.is_authenticated:
         return partial(config.revocation.end_user, str(auth.claims["sub"]), keep=None)
+    sids = _session_ids(config, scope)
     if auth.session_id is not None:
-        return partial(end_session, config, auth.session_id)
+        sids.add(auth.session_id)
+    endings = [partial(end_session, config, sid) for sid in sorted(sids)]
     token = token_of(auth)
-    jti = None if token is None else token.claims.get("jti")
-    if token is None or not is_text(jti):
-        return None
-    return partial(config.revocation.end_token, jti, token.exp + config.tokens.rules.leeway)
+    jti = None if token is None or auth.session_id is not None else token.claims.get("jti")
+    if token is not None and is_text(jti):
+        endings.append(partial(config.revocation.end_token, jti, token.exp + config.tokens.rules.leeway))
+    return partial(_all_of, endings) if endings else None
+
+
+def _session_ids(config: Config, scope: AnyScope | HasScope) -> set[str]:
+    """Return the logins whose cookies a request carries. A logout deletes them, whoever the request counts as.
+
+    Where a token in a header came first, or a session has expired and its remember token has not, the cookies' login
+    is not that of the request; copies of them must not go on all the same.
+    """
+    found: set[str] = set()
+    for transport in {*config.transports, config.remember_cookie}:
+        raw = transport.extract(scope_of(scope)) if isinstance(transport, CookieTransport) else None
+        try:
+            token = None if raw is None else config.tokens.read(raw, _ALL_KINDS)
+        except InvalidToken:
+            continue
+        sid = None if token is None or token.claims.get("mgr") != config.name else token.claims.get("sid")
+        if is_text(sid):
+            found.add(sid)
+    return found
+
+
+async def _all_of(writes: Iterable[Callable[[], Awaitable[None]]]) -> None:
+    for write in writes:
+        await write()
 
 
 def listing_of(

@@ -37,7 +37,7 @@ class RedisChannel:
     ) -> None:
         self._connections = connections
         self._allow_eviction = allow_eviction
-        self._keep = math.ceil(options.keep.total_seconds())
+        self._keep = math.ceil(options.keep.total_seconds() + leeway)
         self._keys = keys
         self._log = f"{keys}log"
         self._leeway = leeway

@@ -58,7 +58,7 @@ def check_owner(config: Config, token: VerifiedToken) -> None:
         InvalidToken: It is not, or it does not say when the user proved who they are.
     """
     if token.claims.get("mgr") != config.name:
-        raise InvalidToken("mgr: another manager's")
+        raise InvalidToken("mgr: another manager's", foreign=True)
     if token.auth_time is None:
         raise InvalidToken(f"auth_time: missing in a {token.kind}")
 

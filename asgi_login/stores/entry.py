@@ -96,7 +96,8 @@ def _is_later(token: Revocable, moment: int, slack: float) -> bool:
     iat = token.iat
     if iat is None:
         return False
-    if min(iat, _logged_in_at(token, iat)) > moment:
+    # Cut-offs are whole seconds: a time with fractions in a second that was cut off is not after it.
+    if math.floor(min(iat, _logged_in_at(token, iat))) > moment:
         return True
     # Who issues a token in the second of a cut-off says so in `rev`. No honest one lies far beyond `iat`; the bound
     # keeps a foreign issuer's claim of the same name from outliving every cut-off.

@@ -82,9 +82,10 @@ class _Room:
 
     def tell(self, entry: Entry) -> None:
         """Call the listeners, and forget those that are gone."""
-        listeners = [(reference, reference()) for reference in self.listeners]
-        self.listeners = [reference for reference, listener in listeners if listener is not None]
-        for _, listener in listeners:
+        with self.lock:
+            self.listeners = [reference for reference in self.listeners if reference() is not None]
+            listeners = [reference() for reference in self.listeners]
+        for listener in listeners:
             if listener is not None:
                 listener(entry)
 
@@ -114,11 +115,11 @@ class _MemoryChannel:
         with room.lock:
             room.sweep(now)
             cut_off = CutOff(math.floor(now) + self._leeway, keep).succeeding(self._cut_off(sub))
-            room.cut_offs[sub] = now + self._keep, cut_off
+            room.cut_offs[sub] = now + self._keep + self._leeway, cut_off
             stays = {sid: device for sid, device in room.devices.pop(sub, {}).items() if sid == keep}
             if stays:
                 room.devices[sub] = stays
-        room.tell(Entry("u", sub, now + self._keep, cut_off))
+        room.tell(Entry("u", sub, now + self._keep + self._leeway, cut_off))
         return cut_off
 
     async def ask(self, jti: str | None, sid: str | None, sub: str) -> Answer:

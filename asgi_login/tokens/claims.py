@@ -60,7 +60,7 @@ class ClaimRules:
         if "iss" in claims and not is_text(claims["iss"]):
             raise _no_text("iss")
         if self.issuer is not None and claims.get("iss") != self.issuer:
-            raise InvalidClaims("iss: another issuer")
+            raise InvalidClaims("iss: another issuer", foreign=True)
         if "aud" in claims or self.audience is not None:
             self._check_audience(claims)
         return VerifiedToken(
@@ -83,7 +83,8 @@ class ClaimRules:
             InvalidClaims: It is not valid yet, or no longer, or for too long.
         """
         check_times(token, now)
-        if self.longest is not None and token.exp > now + self.longest:
+        # By `iat` too: one that is looked at late must not have been issued before what is remembered.
+        if self.longest is not None and token.exp > min(now, now if token.iat is None else token.iat) + self.longest:
             raise InvalidClaims("exp: the token lives longer than the store remembers what was ended")
 
     def _check_audience(self, claims: Claims) -> None:
@@ -93,7 +94,7 @@ class ClaimRules:
             raise InvalidClaims("aud: missing, or neither a string nor a list of strings")
         # RFC 7519 §4.1.3: whoever is not identified in the claim must refuse the token.
         if not self.any_audience and self.audience not in audiences:
-            raise InvalidClaims("aud: another audience")
+            raise InvalidClaims("aud: another audience", foreign=True)
 
 
 def is_text(value: object) -> TypeGuard[str]:

@@ -82,7 +82,7 @@ class TokenCodec:
             known = self._verify_uncached(token, kinds)
             self._cache.put(token, known)
         elif known.kind not in kinds:
-            raise InvalidToken(f"typ: a {known.kind} does not belong here")
+            raise InvalidToken(f"typ: a {known.kind} does not belong here", foreign=True)
         elif not known.valid_from <= (now := self._clock()) < known.valid_until:
             try:
                 check_times(known, now)
@@ -115,12 +115,12 @@ class TokenCodec:
             known = self._known_headers.get(header)
             key, kind = known or self._read_header(header)
             if not key.verify(signed, decode(signature)):
-                raise InvalidToken("wrong signature")
+                raise InvalidToken("wrong signature", foreign=True)
             if kind not in kinds:
-                raise InvalidToken(f"typ: a {kind} does not belong here")
+                raise InvalidToken(f"typ: a {kind} does not belong here", foreign=True)
             verified = self.rules.read(parse_object(decode(payload)), kind=kind, kid=key.kid)
         except (InvalidClaims, InvalidJSON, InvalidBase64url) as problem:
-            raise InvalidToken(str(problem)) from None
+            raise InvalidToken(str(problem), foreign=isinstance(problem, InvalidClaims) and problem.foreign) from None
         if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
             self._known_headers[header] = key, kind
         return verified
@@ -195,10 +195,10 @@ class TokenCodec:
             raise InvalidToken("kid: not a string")
         key = self.keys.find(kid if type(kid) is str else None)
         if key is None:
-            raise InvalidToken("kid: no such key")
+            raise InvalidToken("kid: no such key", foreign=True)
         # RFC 8725 §3.1: the key decides the algorithm, and the token must agree.
         if members.get("alg") != key.algorithm:
-            raise InvalidToken("alg: not the algorithm of the key")
+            raise InvalidToken("alg: not the algorithm of the key", foreign=True)
         typ = members.get("typ", "JWT")
         kind = _KINDS.get(typ.lower().removeprefix("application/")) if type(typ) is str else None
         if kind is None:

@@ -13,11 +13,13 @@ class InvalidClaims(ValueError):
     Args:
         reason: The rule.
         expired: Whether `exp` has passed; the only rule whose breaking a client is told.
+        foreign: Whether the token is meant for somebody else.
     """
 
-    def __init__(self, reason: str, *, expired: bool = False) -> None:
+    def __init__(self, reason: str, *, expired: bool = False, foreign: bool = False) -> None:
         super().__init__(reason)
         self.expired = expired
+        self.foreign = foreign
 
 
 class SessionMemo:

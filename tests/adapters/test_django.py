@@ -306,6 +306,8 @@ class TestUser:
         assert client.send("GET", f"/gated/{kind}").status == 401
         shown = client.send("GET", f"/public/{kind}", logged_in(site.manager, "ada").headers)
         assert shown.json()["user"] == "ada"
+        refused = client.send("GET", f"/public/{kind}", {"Authorization": "Bearer a.b.c"})
+        assert refused.json()["user"] is None
 
     def test_it_stands_before_a_middleware_that_is_plain(self, enter, way, kind, caplog):
         site, client = enter(way, inside=[f"{__name__}.passes_on"])

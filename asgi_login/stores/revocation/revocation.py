@@ -44,6 +44,7 @@ class Revocation:
         "__weakref__",
         "_channel",
         "_follower",
+        "_keep",
         "_leeway",
         "_line",
         "_listeners",
@@ -67,6 +68,7 @@ class Revocation:
         monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._options = store.options
+        self._keep = store.options.keep.total_seconds() + leeway
         self._leeway = leeway
         self._now = clock
         self._monotonic = monotonic
@@ -127,7 +129,7 @@ class Revocation:
         asked = self._monotonic()
         answer = await self._call(lambda: self._channel.ask(jti, sid, sub))
         if answer.cut_off is not None:
-            self._view.apply(Entry("u", sub, self._now() + self._options.keep.total_seconds(), answer.cut_off))
+            self._view.apply(Entry("u", sub, self._now() + self._keep, answer.cut_off))
         if answer.ended is not None and (value := jti if answer.ended == "t" else sid) is not None:
             # Kept, so that sending an ended token again and again does not ask the store again and again.
             self._view.apply(Entry(answer.ended, value, token.exp + self._leeway))
@@ -163,7 +165,7 @@ class Revocation:
             ServiceUnavailable: The store did not say that it was written.
         """
         cut_off = await self._call(lambda: self._channel.cut_off(sub, keep=keep))
-        self._hear_own(Entry("u", sub, self._now() + self._options.keep.total_seconds(), cut_off))
+        self._hear_own(Entry("u", sub, self._now() + self._keep, cut_off))
 
     def known_cut_off(self, sub: str) -> int | None:
         """Return the recent cut-off of a user that is known here, or None.

@@ -118,6 +118,12 @@ def test_the_header_is_found_in_any_case(name):
     assert look(headers=[(name, b"Firefox")]) == look()
 
 
+@pytest.mark.parametrize("name", [b"x-trace-id", b"keep-alive"])
+def test_a_header_whose_name_is_as_long_as_user_agent_is_not_read(name):
+    assert look(headers=[(name, b"Chrome"), (b"user-agent", b"Firefox")]) == look()
+    assert look(headers=[(name, b"Firefox")]) == look(headers=[])
+
+
 def test_of_two_user_agents_the_first_counts():
     assert look(headers=[(b"user-agent", b"Firefox"), (b"user-agent", b"Chrome")]) == look()
 

@@ -61,6 +61,19 @@ def test_a_session_near_the_limit_survives_a_rotation_to_a_key_with_longer_signa
     assert browser.visit().user == "ada"
 
 
+@pytest.mark.parametrize(("protection", "user"), [("basic", "ada"), ("strong", None)])
+def test_a_client_counts_as_changed_under_a_key_whose_public_half_alone_was_kept(clock, protection, user):
+    sessions = Sessions(protection=protection)
+    before = make_manager(Key(rsa_pem(), "RS256"), clock=clock, sessions=sessions)
+    browser = Browser.of(before)
+    browser.login(before)
+    assert browser.visit().fresh
+    browser.app = site(make_manager([SECRET, Key(public_pem(rsa_pem()), "RS256")], clock=clock, sessions=sessions))
+    for client in (HOME, CAFE):
+        device = browser.copy(client=client)
+        assert (device.visit().user, device.auth.fresh, device.auth.error) == (user, False, None)
+
+
 @pytest.fixture
 def issuer_and_verifier(clock):
     settings = {"audience": "app", "algorithm": "RS256", "clock": clock}

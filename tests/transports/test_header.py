@@ -39,6 +39,12 @@ class TestReading:
         assert (auth.user, auth.error, auth.transport) == (None, None, None)
 
     @BOTH
+    @pytest.mark.parametrize("name", [b"x-topic", b"accepts"])
+    def test_a_header_whose_name_is_only_as_long_is_another_header(self, transport, name):
+        assert seen(transport, line(TOKEN, name)).user is None
+        assert seen(transport, line(OTHER, name), line(TOKEN), line(OTHER, name)).user == "ada"
+
+    @BOTH
     @pytest.mark.parametrize(
         "values", [(TOKEN, TOKEN), (TOKEN, OTHER), (BAD, TOKEN), (TOKEN, ""), ("", TOKEN), ("", "")]
     )

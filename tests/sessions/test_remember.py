@@ -159,6 +159,7 @@ def test_a_bound_that_was_lowered_holds_for_logins_that_are_remembered_already(c
     there.close()
     clock.now += 5 * DAY
     assert there.visit().user is None
+    assert there.auth.error.reason == "the last proof of identity is older than remember_at_most"
 
 
 @pytest.mark.parametrize("duration", [timedelta(seconds=1), timedelta(days=3), timedelta(days=90)])
@@ -168,6 +169,7 @@ def test_a_login_can_be_remembered_for_a_duration_of_its_own(browser, manager, c
         clock.now += duration.total_seconds() - 1
         browser.close()
         assert browser.visit().user == "ada"
+        assert "remember_for" not in claims_of(browser.token())
     clock.now += duration.total_seconds()
     browser.close()
     assert browser.visit().user is None

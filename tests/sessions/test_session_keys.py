@@ -50,7 +50,7 @@ def test_a_retired_key_ends_its_sessions(clock):
     assert browser.visit().user is None
 
 
-def test_a_session_near_the_limit_survives_a_rotation_to_a_key_with_longer_signatures(clock):
+def test_a_session_near_the_limit_survives_a_rotation_to_a_key_with_longer_signatures(clock, caplog):
     before = make_manager(SECRET, clock=clock)
     browser = Browser.of(before)
     scopes = [f"scope-{i:04}" for i in range(233)]
@@ -59,6 +59,8 @@ def test_a_session_near_the_limit_survives_a_rotation_to_a_key_with_longer_signa
     browser.app = site(make_manager([Key(rsa_pem(), "RS256"), SECRET], clock=clock))
     clock.now += IDLE / 2
     assert browser.visit().user == "ada"
+    [warning] = caplog.messages
+    assert warning.startswith("a session cannot be renewed: browsers drop a cookie of ")
 
 
 @pytest.mark.parametrize(("protection", "user"), [("basic", "ada"), ("strong", None)])

@@ -379,6 +379,12 @@ class TestVary:
         assert answer.headers == [*own, (b"vary", b"Cookie"), (b"cache-control", b"private")]
         assert answer.body == b"x"
 
+    def test_a_header_whose_name_is_as_long_as_vary_stays_as_it_is(self):
+        own = [(b"etag", b'"1"'), (b"vary", b"Accept"), (b"link", b"</>; rel=home")]
+        expected = [own[0], (b"vary", b"Accept, Cookie"), own[2], (b"cache-control", b"private")]
+        assert self.answer(own, cookie(TOKEN)).headers == expected
+        assert self.answer(own[:1], cookie(TOKEN)).header("vary") == "Cookie"
+
     @pytest.mark.parametrize("line", [cookie(BAD), cookie(EXPIRED)])
     def test_a_gates_own_answer_varies_too(self, line):
         assert request(protected(make_manager()), headers=[line]).header("vary") == "Cookie"

@@ -407,7 +407,11 @@ class TestLoginRedirect:
         assert answer.header("location") == "/login?next=%2Forders"
         assert answer.header("www-authenticate") is None
         assert answer.header("cache-control") == "no-store"
+        assert answer.header("content-length") == "0"
         assert answer.body == b""
+
+    def test_a_path_that_is_no_text_and_a_query_that_is_missing_are_no_server_error(self):
+        assert self.redirect("/a\udcff", query_string=...).header("location") == "/login?next=%2Fa%253F"
 
     @pytest.mark.parametrize("line", [bearer(BAD), bearer(EXPIRED), cookie(BAD), cookie(EXPIRED)])
     def test_so_is_one_with_a_bad_credential(self, line):

@@ -39,6 +39,7 @@ def look(client=("192.0.2.1", 50000), headers=((b"user-agent", b"Firefox"),), **
         ("\ud800", 50000),
         ("\x00", 50000),
         ("a" * 10_000, 50000),
+        ("\ud800" * 10_000, 50000),
     ],
     ids=lambda client: repr(client)[:30],
 )

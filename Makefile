@@ -15,7 +15,7 @@ SYNC := $(UV) sync --quiet --frozen --inexact
 COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest lint format house bench clean
+.PHONY: help demo test test-all test-lowest mutate lint format house bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,15 @@ test-lowest: $(VENV)/pyvenv.cfg  ## Run the frameworks' tests on the lowest supp
 	$(UV) pip install --quiet --python .venv-lowest $(LOWEST)
 	.venv-lowest/bin/python -m pytest -q tests/conformance tests/adapters tests/transports
 
+# mutmut numbers the mutants of each function. A tenth of them is taken, those whose number ends with this digit.
+SAMPLE ?= 3
+
+mutate: $(VENV)/pyvenv.cfg  ## Change the code a little and see that a test fails (SAMPLE=5 for others)
+	@$(SYNC) --group mutate
+	@rm -rf mutants
+	PYTHONPATH=tests $(BIN)/python -m mutmut run --max-children 2 "*__mutmut_*$(SAMPLE)"
+	@$(BIN)/python tests/mutation/report.py
+
 lint: $(VENV)/pyvenv.cfg  ## Check format, style, types and imports
 	@$(SYNC) --group lint
 	$(BIN)/ruff format --check --quiet .
@@ -82,5 +91,5 @@ bench: $(VENV)/pyvenv.cfg  ## Measure performance next to other libraries (QUICK
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 clean:  ## Remove what the other commands created
-	rm -rf .venv .venv-* .demo benchmarks/fast_jwt/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-* .demo mutants benchmarks/fast_jwt/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

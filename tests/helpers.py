@@ -113,6 +113,8 @@ async def send_request(app, scope) -> Response:
     start, *bodies = messages
     assert start["type"] == "http.response.start"
     assert {body["type"] for body in bodies} == {"http.response.body"}
+    assert set(start) <= {"type", "status", "headers", "trailers"}
+    assert all(set(body) <= {"type", "body", "more_body"} for body in bodies)
     assert not bodies[-1].get("more_body", False)
     headers = list(start.get("headers", ()))
     assert all(type(name) is bytes and type(value) is bytes for name, value in headers)

@@ -104,6 +104,16 @@ class TestAuth:
             text = repr(await auth_of(logins, *headers))
             assert not [word for word in ("ada-lovelace", "orders", "secret", token) if word in text]
 
+    async def test_its_repr_tells_the_outcome_and_where_the_credential_was(self, logins):
+        token = logins.token()
+        name = logins.manager.name
+        texts = [repr(await auth_of(logins, *headers)) for headers in ([bearer(token)], [cookie(token + "x")], [])]
+        assert texts == [
+            f"<Auth authenticated manager={name!r} transport='bearer'>",
+            f"<Auth InvalidToken manager={name!r} transport='cookie'>",
+            "<Auth anonymous manager=None transport=None>",
+        ]
+
     @pytest.mark.parametrize("carry", [None, bearer, cookie, lambda _: bearer("not-a-token")])
     async def test_nothing_in_it_leads_back_to_the_request(self, logins, carry):
         connection = await http(

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from browser_jar import Browser
 from fastapi import Depends, FastAPI
-from helpers import COOKIE, OTHER_SECRET, SECRET, Clock, bearer, cookie, http_scope, make_manager, request
+from helpers import COOKIE, OTHER_SECRET, SECRET, Clock, authenticate, bearer, cookie, http_scope, make_manager, request
 from litestar import Litestar
 from pydantic import SecretStr
 from quart import Quart
@@ -21,7 +21,17 @@ from starlette.testclient import TestClient
 import asgi_login.fastapi
 import asgi_login.quart
 import asgi_login.starlette
-from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, Gate, Sessions, get_auth, login_required
+from asgi_login import (
+    AuthMiddleware,
+    BearerTransport,
+    CookieTransport,
+    Gate,
+    Sessions,
+    fresh_login_required,
+    get_auth,
+    login_required,
+    requires_scopes,
+)
 from asgi_login.litestar import LoginPlugin, guard
 
 INSTALLS = [
@@ -237,3 +247,24 @@ class TestPlainHTTP:
     def test_nor_is_one_with_a_cookie_for_development(self, caplog):
         self.login("http://shop.example", CookieTransport.insecure_for_development())
         assert [one for one in caplog.records if one.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize(
+    ("call", "name"),
+    [
+        (lambda: authenticate(make_manager()).require(5), "require"),
+        (lambda: requires_scopes(5), "requires_scopes"),
+        (lambda: Gate(hello, scopes=[5]), r"Gate\(scopes=\)"),
+        (lambda: make_manager().create_access_token(data={"sub": "ada"}, scopes=[5]), "scopes"),
+    ],
+)
+def test_scopes_that_are_no_strings_are_told_by_the_call_they_were_passed_to(call, name):
+    with pytest.raises(TypeError, match=f"^{name} takes strings, not int"):
+        call()
+
+
+def test_a_decorator_around_a_class_names_itself():
+    for decorate in (login_required, fresh_login_required, requires_scopes("read")):
+        name = "requires_scopes" if decorate not in {login_required, fresh_login_required} else decorate.__name__
+        with pytest.raises(TypeError, match=f"^{name} decorates a function or method"):
+            decorate(Starlette)

@@ -30,6 +30,8 @@ def parse_object(text: bytes) -> dict[str, object]:
         # Only an escape can produce a lone surrogate. If there is an escape, check that the value can be encoded.
         if b"\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()
+    except InvalidJSON:
+        raise
     except (ValueError, RecursionError):
         # The cause is dropped: JSONDecodeError and UnicodeDecodeError carry the whole text.
         raise InvalidJSON("not strict JSON") from None
@@ -68,7 +70,7 @@ def _frozen(value: object, depth: int) -> object:
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     members = dict(pairs)
     if len(members) != len(pairs):
-        raise InvalidJSON("duplicate member")
+        raise InvalidJSON("an object with a member twice")
     return members
 
 

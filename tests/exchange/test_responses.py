@@ -379,6 +379,12 @@ class TestVary:
         assert answer.headers == [*own, (b"vary", b"Cookie"), (b"cache-control", b"private")]
         assert answer.body == b"x"
 
+    def test_a_header_whose_name_is_as_long_as_vary_stays_as_it_is(self):
+        own = [(b"etag", b'"1"'), (b"vary", b"Accept"), (b"link", b"</>; rel=home")]
+        expected = [own[0], (b"vary", b"Accept, Cookie"), own[2], (b"cache-control", b"private")]
+        assert self.answer(own, cookie(TOKEN)).headers == expected
+        assert self.answer(own[:1], cookie(TOKEN)).header("vary") == "Cookie"
+
     @pytest.mark.parametrize("line", [cookie(BAD), cookie(EXPIRED)])
     def test_a_gates_own_answer_varies_too(self, line):
         assert request(protected(make_manager()), headers=[line]).header("vary") == "Cookie"
@@ -401,7 +407,11 @@ class TestLoginRedirect:
         assert answer.header("location") == "/login?next=%2Forders"
         assert answer.header("www-authenticate") is None
         assert answer.header("cache-control") == "no-store"
+        assert answer.header("content-length") == "0"
         assert answer.body == b""
+
+    def test_a_path_that_is_no_text_and_a_query_that_is_missing_are_no_server_error(self):
+        assert self.redirect("/a\udcff", query_string=...).header("location") == "/login?next=%2Fa%253F"
 
     @pytest.mark.parametrize("line", [bearer(BAD), bearer(EXPIRED), cookie(BAD), cookie(EXPIRED)])
     def test_so_is_one_with_a_bad_credential(self, line):

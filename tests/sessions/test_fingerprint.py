@@ -39,6 +39,7 @@ def look(client=("192.0.2.1", 50000), headers=((b"user-agent", b"Firefox"),), **
         ("\ud800", 50000),
         ("\x00", 50000),
         ("a" * 10_000, 50000),
+        ("\ud800" * 10_000, 50000),
     ],
     ids=lambda client: repr(client)[:30],
 )
@@ -116,6 +117,12 @@ def test_no_user_agent_is_an_empty_one():
 @pytest.mark.parametrize("name", [b"User-Agent", b"USER-AGENT"])
 def test_the_header_is_found_in_any_case(name):
     assert look(headers=[(name, b"Firefox")]) == look()
+
+
+@pytest.mark.parametrize("name", [b"x-trace-id", b"keep-alive"])
+def test_a_header_whose_name_is_as_long_as_user_agent_is_not_read(name):
+    assert look(headers=[(name, b"Chrome"), (b"user-agent", b"Firefox")]) == look()
+    assert look(headers=[(name, b"Firefox")]) == look(headers=[])
 
 
 def test_of_two_user_agents_the_first_counts():

@@ -1,6 +1,9 @@
 """Fresh logins: for how long they are, and how they are confirmed."""
 
+from datetime import timedelta
+
 import pytest
+from browser_jar import REMEMBER
 from sessions.browsing import MINUTE, claims_of, with_sessions
 
 
@@ -29,6 +32,18 @@ def test_a_confirmed_login_is_fresh_from_the_next_request_on(browser, manager, c
     auth = browser.visit()
     assert (auth.fresh, auth.scopes, auth.claims["sid"]) == (True, {"read"}, sid)
     assert auth.claims["auth_time"] == clock.now
+
+
+def test_a_restored_login_that_is_confirmed_has_its_whole_lifetime_before_it(clock):
+    manager, browser = with_sessions(clock, idle=timedelta(hours=1), lifetime=timedelta(hours=1))
+    browser.login(manager, remember=True)
+    browser.close()
+    assert browser.visit().user == "ada"
+    clock.now += 50 * MINUTE
+    browser.confirm(manager)
+    browser.drop(REMEMBER)
+    clock.now += 59 * MINUTE
+    assert browser.visit().user == "ada"
 
 
 @pytest.mark.parametrize("permanent", [False, True])

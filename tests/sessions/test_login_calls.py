@@ -68,6 +68,18 @@ def test_a_manager_that_is_not_in_the_middleware_is_a_runtime_error(browser, clo
 
 
 @pytest.mark.parametrize("call", ["login_user", "logout_user", "confirm_login"])
+@pytest.mark.parametrize("name", ["web", "admin"])
+def test_a_manager_is_not_known_by_its_name(clock, call, name):
+    web = make_manager(clock=clock, name="web", transports=[CookieTransport("__Host-web")])
+    admin = make_manager(OTHER_SECRET, clock=clock, name="admin", transports=[CookieTransport("__Host-admin")])
+    namesake = make_manager("n" * 32, clock=clock, name=name, transports=[CookieTransport(f"__Host-{name}")])
+    browser = Browser.of(web, admin)
+    arguments = ["ada"] if call == "login_user" else []
+    with pytest.raises(RuntimeError, match="is not in this request's AuthMiddleware"):
+        browser.send(lambda scope: getattr(namesake, call)(scope, *arguments))
+
+
+@pytest.mark.parametrize("call", ["login_user", "logout_user", "confirm_login"])
 @pytest.mark.parametrize("moment", ["after the start", "after the end"])
 def test_after_the_response_has_started_each_call_is_a_runtime_error(manager, call, moment):
     arguments = ["ada"] if call == "login_user" else []

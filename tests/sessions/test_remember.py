@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from browser_jar import OTHER_ORIGIN, REMEMBER
-from helpers import COOKIE
+from browser_jar import OTHER_ORIGIN, REMEMBER, Browser
+from helpers import COOKIE, make_manager
 from sessions.browsing import DAY, IDLE, MINUTE, claims_of, kind_of, with_sessions
 
-from asgi_login import InvalidToken
+from asgi_login import CookieTransport, InvalidToken
 
 
 def test_a_remembered_login_is_restored_when_the_session_is_gone(browser, manager, clock):
@@ -92,6 +92,26 @@ def test_another_site_cannot_use_a_remembered_login(browser, manager):
     assert browser.jar == before
 
 
+def test_a_login_is_restored_only_for_origins_that_the_cookie_which_is_written_trusts(clock):
+    trusted, other = ([(b"origin", origin)] for origin in (b"https://app.example.net", b"https://old.example.net"))
+    written = CookieTransport(trusted_origins=["https://app.example.net"])
+    old = CookieTransport("__Host-old", name="old", trusted_origins=["https://old.example.net"])
+    manager = make_manager(clock=clock, transports=[written, old])
+    browser = Browser.of(manager)
+    browser.login(manager, remember=True)
+    session = browser.token()
+    clock.now += IDLE
+    for expired in (False, True):
+        browser.close()
+        if expired:
+            browser.put(session, "__Host-old")
+        refused = browser.send(method="POST", headers=other)
+        assert (refused.status, refused.all("set-cookie")) == (403, [])
+        assert browser.send(method="POST", headers=trusted).status == 200
+        assert (browser.auth.user, browser.auth.transport) == ("ada", "cookie")
+        assert COOKIE in browser.names
+
+
 def test_a_broken_session_is_not_made_up_for_by_what_is_remembered(browser, manager):
     browser.login(manager, remember=True)
     browser.put(browser.token()[:-2])
@@ -139,6 +159,7 @@ def test_a_bound_that_was_lowered_holds_for_logins_that_are_remembered_already(c
     there.close()
     clock.now += 5 * DAY
     assert there.visit().user is None
+    assert there.auth.error.reason == "the last proof of identity is older than remember_at_most"
 
 
 @pytest.mark.parametrize("duration", [timedelta(seconds=1), timedelta(days=3), timedelta(days=90)])
@@ -148,6 +169,7 @@ def test_a_login_can_be_remembered_for_a_duration_of_its_own(browser, manager, c
         clock.now += duration.total_seconds() - 1
         browser.close()
         assert browser.visit().user == "ada"
+        assert "remember_for" not in claims_of(browser.token())
     clock.now += duration.total_seconds()
     browser.close()
     assert browser.visit().user is None

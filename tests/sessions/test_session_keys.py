@@ -50,7 +50,7 @@ def test_a_retired_key_ends_its_sessions(clock):
     assert browser.visit().user is None
 
 
-def test_a_session_near_the_limit_survives_a_rotation_to_a_key_with_longer_signatures(clock):
+def test_a_session_near_the_limit_survives_a_rotation_to_a_key_with_longer_signatures(clock, caplog):
     before = make_manager(SECRET, clock=clock)
     browser = Browser.of(before)
     scopes = [f"scope-{i:04}" for i in range(233)]
@@ -59,6 +59,21 @@ def test_a_session_near_the_limit_survives_a_rotation_to_a_key_with_longer_signa
     browser.app = site(make_manager([Key(rsa_pem(), "RS256"), SECRET], clock=clock))
     clock.now += IDLE / 2
     assert browser.visit().user == "ada"
+    [warning] = caplog.messages
+    assert warning.startswith("a session cannot be renewed: browsers drop a cookie of ")
+
+
+@pytest.mark.parametrize(("protection", "user"), [("basic", "ada"), ("strong", None)])
+def test_a_client_counts_as_changed_under_a_key_whose_public_half_alone_was_kept(clock, protection, user):
+    sessions = Sessions(protection=protection)
+    before = make_manager(Key(rsa_pem(), "RS256"), clock=clock, sessions=sessions)
+    browser = Browser.of(before)
+    browser.login(before)
+    assert browser.visit().fresh
+    browser.app = site(make_manager([SECRET, Key(public_pem(rsa_pem()), "RS256")], clock=clock, sessions=sessions))
+    for client in (HOME, CAFE):
+        device = browser.copy(client=client)
+        assert (device.visit().user, device.auth.fresh, device.auth.error) == (user, False, None)
 
 
 @pytest.fixture

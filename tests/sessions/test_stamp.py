@@ -105,6 +105,19 @@ def test_a_stamp_travels_as_a_keyed_hash_of_fixed_length(users, clock):
     assert {len(one) for one in stamps} == {22}
 
 
+def test_a_restored_login_is_stamped_with_the_present_key_in_both_cookies(users, clock):
+    before = users.manager(clock, SECRET)
+    browser = Browser.of(before)
+    browser.login(before, user=users["ada"], remember=True)
+    browser.close()
+    browser.app = site(users.manager(clock, [OTHER_SECRET, SECRET]))
+    assert browser.visit().is_authenticated
+    browser.app = site(users.manager(clock, OTHER_SECRET))
+    assert browser.visit().is_authenticated
+    browser.close()
+    assert browser.visit().is_authenticated
+
+
 @pytest.mark.parametrize("jar", ["session", "remember"])
 def test_a_changed_stamp_ends_a_session_under_a_key_whose_public_half_alone_was_kept(users, clock, jar):
     old, new = Key(rsa_pem(), "RS256"), SECRET

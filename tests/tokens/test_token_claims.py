@@ -358,3 +358,10 @@ class TestKinds:
         assert (refusal.transport, refusal.manager, refusal.expires_at) == ("bearer", "web", None)
         anonymous = authenticate(manager)
         assert (anonymous.transport, anonymous.manager, anonymous.error) == (None, None, None)
+
+
+@pytest.mark.parametrize("name", ["issuer", "audience"])
+@pytest.mark.parametrize("value", ["", "a" * 256, "a\nb", 5, b"app", ["app"]])
+def test_a_setting_that_no_claim_can_equal_is_refused_by_its_name(name, value):
+    with pytest.raises(ValueError, match=f"^{name} is a non-empty string of at most 255 characters"):
+        make_manager(**{name: value})

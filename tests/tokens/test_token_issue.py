@@ -18,7 +18,20 @@ class TestIssue:
         assert header == {"alg": "HS256", "typ": "at+jwt", "kid": Key(SECRET).kid}
         jti = payload.pop("jti")
         assert payload == {"sub": "ada", "iat": NOW, "exp": NOW + 900}
-        assert len(unb64(jti)) >= 16
+        assert len(unb64(jti)) == 16
+
+    def test_the_longest_token_that_is_read_is_issued_and_no_longer_one(self):
+        # The signature of HS256 has a length with which no token is exactly as long.
+        manager = make_manager(Key("k" * 64, "HS512"))
+        issued, pad = {}, 12_000
+        while True:
+            try:
+                token = manager.create_access_token(data={"sub": "ada", "pad": "a" * pad})
+            except ValueError:
+                break
+            issued[len(token)], pad = token, pad + 1
+        assert max(issued) == 16_384
+        assert authenticate(manager, bearer(issued[16_384])).user == "ada"
 
     def test_each_token_has_a_jti_of_its_own(self):
         manager = make_manager()

@@ -8,6 +8,18 @@ from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, Invalid
 
 
 class TestAuthorization:
+    @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER"])
+    def test_a_line_longer_than_any_token_is_refused_and_that_of_another_scheme_is_not_ours(self, scheme):
+        assert error_of(authorization(f"{scheme} {TOKEN}{' ' * 33_000}")) is InvalidToken
+        assert error_of(authorization(f"Negotiate {'a' * 33_000}")) is type(None)
+
+    def test_a_transport_that_is_derived_from_it_reads_the_same_line(self):
+        class Derived(BearerTransport):
+            pass
+
+        manager = make_manager(transports=[Derived()])
+        assert authenticate(manager, (b"x-other-lines", b"Bearer x"), bearer(TOKEN)).user == "ada"
+
     @pytest.mark.parametrize("scheme", ["Bearer", "bearer", "BEARER", "bEaReR"])
     def test_the_scheme_is_compared_without_case(self, scheme):
         assert user_of(authorization(f"{scheme} {TOKEN}")) == "ada"

@@ -38,6 +38,18 @@ class TestReading:
         auth = seen(transport, *lines)
         assert (auth.user, auth.error, auth.transport) == (None, None, None)
 
+    def test_the_name_of_the_setting_is_in_any_case_too(self):
+        transport = HeaderTransport("X-TOKEN", name="token", ambient=False)
+        assert seen(transport, line(TOKEN)).user == "ada"
+        assert transport.openapi_scheme() == {"type": "apiKey", "in": "header", "name": "X-TOKEN"}
+        assert seen(transport, line("a" * 40_000)).error.reason == "X-TOKEN too long"
+
+    @BOTH
+    @pytest.mark.parametrize("name", [b"x-topic", b"accepts"])
+    def test_a_header_whose_name_is_only_as_long_is_another_header(self, transport, name):
+        assert seen(transport, line(TOKEN, name)).user is None
+        assert seen(transport, line(OTHER, name), line(TOKEN), line(OTHER, name)).user == "ada"
+
     @BOTH
     @pytest.mark.parametrize(
         "values", [(TOKEN, TOKEN), (TOKEN, OTHER), (BAD, TOKEN), (TOKEN, ""), ("", TOKEN), ("", "")]

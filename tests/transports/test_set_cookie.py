@@ -258,6 +258,15 @@ class TestResponses:
             [line] = framework.cookies(response)
             assert parse(line)[2]["max-age"] == written
 
+    @pytest.mark.parametrize(
+        ("exp", "written"), [(NOW + 600, "600"), (NOW + 600.5, "600"), ("soon", "3600"), (None, "3600"), (True, "3600")]
+    )
+    def test_an_expiry_of_any_kind_of_number_shortens_the_cookie(self, framework, exp, written):
+        response = framework.make()
+        make_manager(transports=[CookieTransport(max_age=3_600)]).set_cookie(response, hs256(claims(exp=exp)))
+        [line] = framework.cookies(response)
+        assert parse(line)[2]["max-age"] == written
+
     def test_a_cookie_that_browsers_would_drop_is_an_error_and_leaves_the_response_alone(self, framework):
         response = framework.make()
         manager = make_manager()

@@ -273,6 +273,50 @@ async def test_without_a_store_there_is_a_sentence(call):
         await getattr(manager, call)("x")
 
 
+async def test_a_logout_everywhere_without_a_store_says_so():
+    logins = Logins(transports=[CookieTransport("__Host-login")])
+    browser = await logged_in(logins)
+    error = (await browser.post("/everywhere")).error
+    assert isinstance(error, ValueError)
+    assert "needs LoginManager(store=)" in str(error)
+
+
+async def test_a_list_that_nobody_keeps_is_told():
+    with pytest.raises(ValueError, match=r"needs Sessions\(listed=True\)"):
+        await LoginManager(SECRET, store=MemoryStore()).devices("ada")
+
+
+async def test_a_token_without_an_id_cannot_be_ended_by_itself(logins):
+    now = int(logins.clock())
+    token = forge({"alg": "HS256", "typ": "at+jwt"}, {"sub": "ada", "iat": now, "exp": now + 60})
+    with pytest.raises(InvalidToken) as caught:
+        await logins.manager.revoke_token(token)
+    assert caught.value.reason == "jti: missing, so that the token cannot be ended by itself"
+
+
+async def test_a_logout_with_a_forged_cookie_only_deletes_it(logins):
+    browser = Browser(logins, {"__Host-login": "forged"})
+    assert (await browser.post("/logout")).status == 200
+    assert browser.jar == {}
+
+
+@pytest.mark.parametrize("says", ["websocket.accept", "websocket.close"])
+async def test_a_websocket_whose_logout_could_not_be_written_is_told_so(says):
+    store = Down()
+    logins = Logins(transports=[CookieTransport("__Host-login")], store=store)
+    browser = await logged_in(logins)
+    store.is_down = True
+
+    async def app(scope, receive, send):
+        logins.manager.logout_user(scope)
+        await receive()
+        await send({"type": says})
+
+    headers = [*OWN, *(cookie(value, name) for name, value in browser.jar.items())]
+    connection = await websocket(AuthMiddleware(app, logins.manager), "/", headers=headers)
+    assert (connection.messages[-1]["code"], connection.messages[-1]["reason"]) == (1013, "temporarily_unavailable")
+
+
 def test_a_store_that_forgets_too_soon_is_refused():
     with pytest.raises(ValueError, match="pass keep= to the store"):
         LoginManager(SECRET, store=MemoryStore(keep=timedelta(days=7)))

@@ -162,3 +162,23 @@ class TestConstruction:
     def test_a_repr_says_what_it_does(self):
         assert repr(BearerTransport("api")) == "BearerTransport('api')"
         assert "__Host-access-token" in repr(CookieTransport())
+
+
+class Own:
+    name, ambient = "own", "no"
+
+    def extract(self, scope):
+        return None
+
+
+@pytest.mark.parametrize(
+    ("transports", "error", "sentence"),
+    [
+        ([CookieTransport(), CookieTransport(name="other")], ValueError, "have the same cookie"),
+        ([CookieTransport("a"), CookieTransport("b")], ValueError, "have the same name"),
+        ([Own()], TypeError, "must say ambient = True or False"),
+    ],
+)
+def test_transports_that_do_not_go_together_are_told(transports, error, sentence):
+    with pytest.raises(error, match=sentence):
+        make_manager(transports=transports)

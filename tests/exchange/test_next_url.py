@@ -52,6 +52,12 @@ class TestWhatIsSent:
         assert location(redirect_to=redirect_to, public_url=SHOP) == f"{redirect_to}?next=%2Forders"
         assert location("/login", redirect_to=redirect_to, public_url=SHOP) is None
 
+    @pytest.mark.parametrize(("port", "is_ours"), [(":80", True), (":443", False)])
+    def test_a_site_over_plain_http_has_a_default_port_of_its_own(self, port, is_ours):
+        found = location("/a", redirect_to=f"http://localhost{port}/login", public_url="http://localhost")
+        back = "%2Fa" if is_ours else "http%3A%2F%2Flocalhost%2Fa"
+        assert found == f"http://localhost{port}/login?next={back}"
+
     @pytest.mark.parametrize("elsewhere", [f"{SHOP}:8443/login", "http://shop.example.com/login", f"{ID}/login"])
     def test_another_port_scheme_or_host_is_another_site(self, elsewhere):
         found = location("/login", redirect_to=elsewhere, public_url=SHOP)

@@ -89,6 +89,14 @@ class TestForms:
     def test_only_a_path_is_kept_and_it_stays_on_this_site(self, referer, expected):
         assert form(referer=referer).header("location") == expected
 
+    def test_the_weight_of_html_and_the_length_of_an_ordinary_address_do_not_matter(self):
+        page = "https://shop.example.com/"
+        accept = (b"accept", b"text/html;q=0.9, */*")
+        for length, expected in ((2_048, 2_048 - len(page) + 1), (2_049, 1)):
+            answer = ask(accept, OURS, (b"referer", page.ljust(length, "a")))
+            assert answer.status == 303
+            assert len(answer.header("location").removeprefix("/login?next=%2F")) == expected - 1
+
     def test_a_login_that_is_not_fresh_goes_to_the_page_that_confirms_it(self):
         manager = make_manager(redirect_to="/login", sessions=Sessions(reauthenticate_at="/confirm"))
         token = manager.create_access_token(data={"sub": "ada"})

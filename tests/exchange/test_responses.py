@@ -410,6 +410,11 @@ class TestLoginRedirect:
         assert answer.header("content-length") == "0"
         assert answer.body == b""
 
+    def test_html_behind_endless_other_types_is_not_asked_for(self):
+        lines = [(b"accept", b"a/b," * 10_000 + b"text/html")]
+        assert self.redirect(lines=lines).status == 401
+        assert self.redirect(lines=[HTML] + [(b"x", b"y")] * 1_000).status == 401
+
     def test_a_path_that_is_no_text_and_a_query_that_is_missing_are_no_server_error(self):
         assert self.redirect("/a\udcff", query_string=...).header("location") == "/login?next=%2Fa%253F"
 

@@ -49,6 +49,19 @@ class TestSilence:
 
         assert request(AuthMiddleware(app, make_manager())).status == 200
 
+    def test_an_exception_of_the_applications_own_is_left_to_the_application(self):
+        class OwnError(Exception):
+            pass
+
+        async def app(scope, receive, send):
+            with suppress(OwnError):
+                await members_only()
+            await send({**START, "status": 503})
+            await send({"type": "http.response.body", "body": b"own"})
+
+        answer = request(AuthMiddleware(app, make_manager(not_authenticated_exception=OwnError)))
+        assert (answer.status, answer.body) == (503, b"own")
+
     def test_a_refusal_that_is_swallowed_after_the_response_has_started_is_not_answered_on_top(self):
         sent = []
 
@@ -97,7 +110,8 @@ class TestSilence:
             await swallow(scope, receive, send)
 
         accept, close = websocket(AuthMiddleware(app, make_manager()))
-        assert (accept["type"], close["type"], close["code"]) == ("websocket.accept", "websocket.close", 4401)
+        assert accept["type"] == "websocket.accept"
+        assert close == {"type": "websocket.close", "code": 4401, "reason": "unauthorized"}
 
     @pytest.mark.parametrize("message", [{"type": "websocket.send", "text": "log in"}, {"type": "websocket.close"}])
     def test_a_websocket_whose_application_spoke_after_the_refusal_is_left_alone(self, message):

@@ -89,6 +89,7 @@ ENCODINGS = {
     "base64": base64.b64encode,
     "base64url": lambda data: base64.urlsafe_b64encode(data).rstrip(b"="),
     "lines of base64": base64.encodebytes,
+    "base64 behind a byte order mark": lambda data: b"\xef\xbb\xbf" + base64.b64encode(data),
     "lines with carriage returns": lambda data: base64.encodebytes(data).replace(b"\n", b"\r\n"),
     "hexadecimal": lambda data: data.hex().encode(),
     "hexadecimal in capitals": lambda data: data.hex().upper().encode() + b"\n",

@@ -1,7 +1,7 @@
 """The bearer transport: how a token is found in the header Authorization."""
 
 import pytest
-from helpers import authenticate, bearer, cookie, http_scope, make_manager, protected, request, run, send_request
+from helpers import authenticate, bearer, cookie, hello, http_scope, make_manager, protected, request, run, send_request
 from transports.reading import BAD, OTHER, TOKEN, authorization, best_of, error_of, user_of
 
 from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, InvalidRequest, InvalidToken
@@ -12,6 +12,12 @@ class TestAuthorization:
     def test_a_line_longer_than_any_token_is_refused_and_that_of_another_scheme_is_not_ours(self, scheme):
         assert error_of(authorization(f"{scheme} {TOKEN}{' ' * 33_000}")) is InvalidToken
         assert error_of(authorization(f"Negotiate {'a' * 33_000}")) is type(None)
+
+    def test_a_scope_without_headers_is_anonymous(self):
+        scope = http_scope(headers=()) | {"state": {}}
+        del scope["headers"]
+        assert run(send_request(AuthMiddleware(hello, make_manager()), scope)).body == b"None"
+        assert scope["state"]["auth"].error is None
 
     def test_a_transport_that_is_derived_from_it_reads_the_same_line(self):
         class Derived(BearerTransport):

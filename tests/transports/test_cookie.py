@@ -24,6 +24,11 @@ class AmbientTicketTransport(TicketTransport):
 
 
 class TestReadingCookies:
+    @pytest.mark.parametrize(("others", "user"), [(99, "ada"), (100, None)])
+    def test_more_cookies_that_are_called_like_it_than_browsers_keep_are_nobody(self, others, user):
+        namesakes = [f"x-{COOKIE}=1"] * others
+        assert user_of((b"cookie", "; ".join([f"{COOKIE}={TOKEN}", *namesakes]))) == user
+
     @pytest.mark.parametrize(
         "lines",
         [

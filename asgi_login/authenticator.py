@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from asgi_login import sessions
 from asgi_login.auth import Auth, token_of
 from asgi_login.config import Config
-from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
+from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
 from asgi_login.scope import (
     NO_COOKIES,
     NO_LINES,
@@ -172,12 +172,8 @@ class Authenticator(Generic[UserT]):
         except InvalidToken:
             remembered = None
         until = None if remembered is None else remembered.exp
-        try:
-            if config.revocation is not None:
-                device = sessions.device_of(config, scope, token, remembered_until=until)
-                await config.revocation.remember_device(token.sub, device)
-        except ServiceUnavailable as problem:
-            _log.warning("%s: the list of logins could not be written: %s", request_line(scope), problem.reason)
+        device = sessions.device_of(config, scope, token, remembered_until=until)
+        await sessions.list_device(config, scope, token.sub, device)
 
     async def _ended(
         self, revocation: Revocation, scope: Scope, transport: Transport, token: VerifiedToken

@@ -1,20 +1,18 @@
 """What a manager with a store can end before its time: tokens, sessions, and all logins of a user."""
 
-import logging
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from functools import partial
 
 from asgi_login.auth import auth_of_manager, get_auth, token_of
 from asgi_login.config import Config, Sessions
-from asgi_login.errors import InvalidToken, ServiceUnavailable
+from asgi_login.errors import InvalidToken
 from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
-from asgi_login.sessions import device_of
+from asgi_login.sessions import device_of, list_device
 from asgi_login.stores import Device, Revocation, Store
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken, is_text
 from asgi_login.transports import CookieTransport
 
-_log = logging.getLogger("asgi_login")
 _ALL_KINDS = frozenset({ACCESS, SESSION, REMEMBER})
 
 
@@ -188,16 +186,8 @@ def listing_of(
     """Return what writes a new login into the list of its user's devices, or None if there is no list."""
     if config.revocation is None or config.sessions is None or not config.sessions.listed:
         return None
-    return partial(list_device, config, token.sub, device_of(config, scope, token, remembered_until=remembered_until))
-
-
-async def list_device(config: Config, sub: str, device: Device) -> None:
-    """Write a device into the list of a user's logins. A list that cannot be written keeps nobody out."""
-    try:
-        if config.revocation is not None:
-            await config.revocation.remember_device(sub, device)
-    except ServiceUnavailable as problem:
-        _log.warning("the list of logins could not be written: %s", problem.reason)
+    device = device_of(config, scope, token, remembered_until=remembered_until)
+    return partial(list_device, config, scope, token.sub, device)
 
 
 def _revocation(config: Config) -> Revocation:

@@ -5,7 +5,7 @@ ended, and `logins`, which starts and ends both together. `passive` keeps one as
 made. `fingerprint` says what a client looks like.
 """
 
-from asgi_login.sessions.devices import device_of
+from asgi_login.sessions.devices import device_of, list_device
 from asgi_login.sessions.logins import confirm, log_in, log_out
 from asgi_login.sessions.passive import keep_session
 from asgi_login.sessions.remember import find_remembered, read_remembered, restore_session
@@ -26,6 +26,7 @@ __all__ = [
     "has_same_stamp",
     "is_same_client",
     "keep_session",
+    "list_device",
     "log_in",
     "log_out",
     "read_remembered",

@@ -1,13 +1,16 @@
 """What the list of a user's logins says of one: where it is, and since when."""
 
+import logging
 from typing import cast
 
 from asgi_login.config import Config
-from asgi_login.scope import Scope, header
+from asgi_login.errors import ServiceUnavailable
+from asgi_login.scope import Scope, header, request_line
 from asgi_login.sessions import session
 from asgi_login.stores import Device
 from asgi_login.tokens import VerifiedToken
 
+_log = logging.getLogger("asgi_login")
 _MAX_NAME = 200
 
 
@@ -27,3 +30,12 @@ def device_of(config: Config, scope: Scope, token: VerifiedToken, *, remembered_
         name = (header(scope, b"user-agent") or b"").decode("latin-1")
     ends = max(token.exp, remembered_until or 0)
     return Device(cast("str", token.claims["sid"]), token.auth_time or now, now, ends, name[:_MAX_NAME])
+
+
+async def list_device(config: Config, scope: Scope, sub: str, device: Device) -> None:
+    """Write a device into the list of a user's logins. A list that cannot be written keeps nobody out."""
+    try:
+        if config.revocation is not None:
+            await config.revocation.remember_device(sub, device)
+    except ServiceUnavailable as problem:
+        _log.warning("%s: the list of logins could not be written: %s", request_line(scope), problem.reason)

@@ -26,6 +26,8 @@ except ImportError as _missing:
     raise ImportError("asgi_login.django needs Django 5.2 or later: pip install django") from _missing
 
 _SETTING = "ASGI_LOGIN_MANAGER"
+# The key in the scope under which the exchange waits for `_respond`.
+_EXCHANGE = "asgi_login.django"
 
 
 class LoginMiddleware:
@@ -52,9 +54,8 @@ class LoginMiddleware:
         self._get_response: Callable[..., Any] = get_response
         # Of asgiref, which knows what Django has marked.
         self._is_async = iscoroutinefunction(get_response)  # pyright: ignore[reportDeprecated]
-        self._managers = _managers()
-        # Here for its checks: two managers that cannot be told apart fail when Django starts.
-        AuthMiddleware(_no_application, self._managers)
+        # Two managers that cannot be told apart fail here, when Django starts.
+        self._logins = AuthMiddleware(self._respond, _managers())
         if self._is_async:
             markcoroutinefunction(self)
 
@@ -74,29 +75,41 @@ class LoginMiddleware:
 
     async def _through_middleware(self, request: object, scope: Scope) -> object:
         """Give a request that did not come through AuthMiddleware its logins here."""
-        response: Any = None
         sent: list[Message] = []
-
-        async def application(scope: Scope, _receive: Receive, send: Send) -> None:
-            nonlocal response
-            _tell_django(request, get_auth(scope))
-            proceed = self._get_response if self._is_async else sync_to_async(self._get_response)
-            response = await proceed(request)
-            await send(
-                {"type": "http.response.start", "status": response.status_code, "headers": _header_lines(response)}
-            )
 
         async def send(message: Message) -> None:
             sent.append(message)
 
-        # Made for each request, because the application behind it is that request's.
-        await AuthMiddleware(application, self._managers)(scope, _receive_nothing, send)
+        exchange = scope[_EXCHANGE] = _Exchange(request)
+        try:
+            await self._logins(scope, _receive_nothing, send)
+        finally:
+            # The request leads to its scope: each would become a cycle for the garbage collector.
+            del scope[_EXCHANGE]
         start, *body = sent
         if body:
             # A refusal in place of the response, or of the view.
             return _response(start, body[0]["body"])
-        _write_headers(response, start["headers"])
-        return response
+        _write_headers(exchange.response, start["headers"])
+        return exchange.response
+
+    async def _respond(self, scope: Scope, _receive: Receive, send: Send) -> None:
+        """Have Django respond, as the application inside AuthMiddleware."""
+        exchange: _Exchange = scope[_EXCHANGE]
+        _tell_django(exchange.request, get_auth(scope))
+        proceed = self._get_response if self._is_async else sync_to_async(self._get_response)
+        response = exchange.response = await proceed(exchange.request)
+        await send({"type": "http.response.start", "status": response.status_code, "headers": _header_lines(response)})
+
+
+class _Exchange:
+    """One request of Django's on its way through AuthMiddleware, and Django's response to it."""
+
+    __slots__ = ("request", "response")
+
+    def __init__(self, request: object) -> None:
+        self.request = request
+        self.response: Any = None
 
 
 def _managers() -> Sequence[HasConfig]:
@@ -200,10 +213,6 @@ def _write_headers(response: Any, headers: Headers) -> None:  # noqa: ANN401
             response[name] = line
         elif line not in written:
             put_cookie(response, pair)
-
-
-async def _no_application(_scope: Scope, _receive: Receive, _send: Send) -> None:
-    """Stand where no application is called: what the managers are, AuthMiddleware checks when it is made."""
 
 
 async def _receive_nothing() -> Message:

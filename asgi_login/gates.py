@@ -6,7 +6,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from asgi_login.application import Wrapper, find_inside, leaves_options_to_framework, path_prefixes, under
-from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, refusal, settings_of
+from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, refusal, settings_of, write_to_state
 from asgi_login.config import Config
 from asgi_login.current import current_holder
 from asgi_login.errors import (
@@ -17,7 +17,7 @@ from asgi_login.errors import (
     NotAuthenticated,
     new_exception,
 )
-from asgi_login.exchange import answer, mark_refusal
+from asgi_login.exchange import RequestRecord, answer, mark_refusal
 from asgi_login.loader import is_async_callable
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.scope import (
@@ -111,6 +111,7 @@ class Gate(Wrapper):
         manager: The name of the manager whose users may pass; None for every manager's.
         exempt: Paths below the server's `root_path` that stay open with everything below them, by whole segments:
             "/static" opens /static/x, not /staticadmin. The path of a mount is part of them.
+        end_connections: Whether open connections end with their login, as with `AuthMiddleware(end_connections=)`.
 
     Raises:
         TypeError, ValueError: An argument is no sequence of scopes or paths.
@@ -131,12 +132,15 @@ class Gate(Wrapper):
         fresh: bool = False,  # noqa: FBT001, FBT002 - reads best by name, works by position
         manager: str | None = None,
         exempt: Iterable[str] = (),
+        *,
+        end_connections: bool = False,
     ) -> None:
         super().__init__(app)
         self._scopes = check_scope_names("Gate(scopes=)", scopes)
         self._fresh = fresh
         self._manager = manager
         self._exempt = path_prefixes("exempt", exempt)
+        self._end_connections = end_connections
 
     @overload
     async def __call__(self, scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None: ...
@@ -155,6 +159,8 @@ class Gate(Wrapper):
         auth = auth_of_manager(self._auth_of(scope), self._manager)
         error = refusal(auth, self._scopes, fresh=self._fresh)
         if error is None:
+            if self._end_connections:
+                self._end_with_login(scope)
             await self.app(scope, receive, send)
             return
         if auth.error is None:
@@ -165,6 +171,11 @@ class Gate(Wrapper):
             await send({"type": "websocket.close"})
         else:
             await answer(error, scope, send)
+
+    def _end_with_login(self, scope: Scope) -> None:
+        record: RequestRecord = scope["asgi_login"]
+        record.end_with_login(self._manager)
+        write_to_state(record.auth, scope["state"])
 
     def _auth_of(self, scope: Scope) -> AnyAuth:
         try:

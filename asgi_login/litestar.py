@@ -43,6 +43,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
+        end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await socket.send_text("not authenticated"); await socket.close()`.
 
@@ -60,6 +61,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         *,
         skip: Iterable[str] = (),
         passive: Iterable[str] = (),
+        end_connections: bool = False,
         websocket_denial: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]] | None = None,
     ) -> None:
         self._managers = tuple(manager) if isinstance(manager, Sequence) else (manager,)
@@ -67,6 +69,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         self._names: dict[Scheme, str] = {}
         self._skip = path_prefixes("skip", skip)
         self._passive = path_prefixes("passive", passive)
+        self._end_connections = end_connections
         self._deny = None if websocket_denial is None else _denial(websocket_denial)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
@@ -100,7 +103,12 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
 
     def _stack(self, app: ASGIApp) -> ASGIApp:
         return AuthMiddleware(
-            _NativeUser(app), self._managers, skip=self._skip, passive=self._passive, deny_websocket=self._deny
+            _NativeUser(app),
+            self._managers,
+            skip=self._skip,
+            passive=self._passive,
+            end_connections=self._end_connections,
+            deny_websocket=self._deny,
         )
 
     def _describe(self, handler: HTTPRouteHandler) -> None:

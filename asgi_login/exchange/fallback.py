@@ -17,6 +17,7 @@ from asgi_login.scope import Scope, request_line
 _RESPONSE_STARTED: Final = re.compile("response (already )?started")
 IN_PLACE: Final = "answered in place of the application"
 BROKEN_OFF: Final = "broke off a response that had started"
+CLOSED: Final = "closed a websocket that was open"
 _log = logging.getLogger("asgi_login")
 
 

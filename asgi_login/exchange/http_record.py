@@ -1,7 +1,9 @@
 """One HTTP response, with the right answer where a gate has refused and the application could not say so."""
 
 from collections.abc import Awaitable
+from typing import Final
 
+from asgi_login.current import CURRENT
 from asgi_login.errors import AuthError
 from asgi_login.exchange.fallback import (
     BROKEN_OFF,
@@ -14,7 +16,11 @@ from asgi_login.exchange.fallback import (
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.exchange.response_headers import start_of_response
 from asgi_login.exchange.responses import answer
+from asgi_login.exchange.watch import LoginEndedError, is_caused_by_end
 from asgi_login.scope import Message
+
+_PARTS: Final = frozenset({"http.response.body", "http.response.zerocopysend"})
+_ENDED: Final = "the login of this request has ended"
 
 
 class HTTPRecord(RequestRecord):
@@ -35,6 +41,8 @@ class HTTPRecord(RequestRecord):
             if self.writes:
                 return self._write_and_start(message)
             return self._send(start_of_response(message, self))
+        if self.watch is not None and kind in _PARTS and self.watch.cuts(message):
+            return self._cut()
         if kind == "http.response.body":
             is_last = not (message.get("more_body", False) or self._has_trailers)
         else:
@@ -48,9 +56,27 @@ class HTTPRecord(RequestRecord):
         """Start the response once the store knows; a logout never claims what was not done."""
         error = await self.write()
         if error is None:
+            self.keep_answering()
             await self._send(start_of_response(message, self))
         else:
             await self._answer(error)
+
+    def keep_answering(self) -> None:
+        """Let the response of a request that has ended its own login be sent whole."""
+        if not self.has_started and self.watch is not None and self.watch.end() is not None:
+            self.watch = None
+
+    async def _cut(self) -> None:
+        """Break the response off, because its login has ended.
+
+        Raises:
+            LoginEndedError: So that the application stops.
+        """
+        error = None if self.watch is None else self.watch.end()
+        if error is not None:
+            log_refusal(self._scope, error, BROKEN_OFF)
+        self._send = _refuse_more
+        raise LoginEndedError(_ENDED)
 
     async def handle_exception(self, problem: Exception) -> None:
         """Answer an exception that escaped the application if it is an AuthError, else raise it.
@@ -62,6 +88,8 @@ class HTTPRecord(RequestRecord):
             Exception: `problem`, where it is not ours, or where the response was complete.
         """
         if self._send is _discard and refusal_in(problem) is not None:
+            return
+        if self._send is _refuse_more and is_caused_by_end(problem):
             return
         if not self.has_started:
             error = auth_error_in(problem)
@@ -110,3 +138,14 @@ def _ends_response(message: Message, *, has_trailers: bool) -> bool:
 
 async def _discard(_message: Message) -> None:
     """Drop a message."""
+
+
+async def _refuse_more(_message: Message) -> None:
+    raise LoginEndedError(_ENDED)
+
+
+def answer_own_end() -> None:
+    """Let the request being handled answer, if what was ended a moment ago is its own login."""
+    record = CURRENT.get(None)
+    if isinstance(record, HTTPRecord) and record.is_open:
+        record.keep_answering()

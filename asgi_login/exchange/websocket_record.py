@@ -1,12 +1,17 @@
 """One websocket, with the right close or denial where a gate has refused and the application could not say so."""
 
-from asgi_login.auth import AnyAuth
+from collections.abc import Awaitable
+
+from asgi_login.auth import AnyAuth, held_open
 from asgi_login.errors import AuthError
 from asgi_login.exchange.fallback import IN_PLACE, auth_error_in, is_another_failure, log_refusal
 from asgi_login.exchange.handshake import Handshake
+from asgi_login.exchange.open_connections import OpenConnections
+from asgi_login.exchange.open_websocket import OpenWebSocket
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.exchange.response_headers import start_of_response
 from asgi_login.exchange.responses import answer, close_accepted
+from asgi_login.exchange.watch import is_caused_by_end
 from asgi_login.scope import ASGIApp, Cookies, Message, Receive, Scope, Send
 
 
@@ -14,34 +19,59 @@ class WebSocketRecord(RequestRecord):
     """The record of a websocket, which watches it and sees to it that none is refused before it has asked to connect.
 
     Args:
+        connections: The open ones.
         deny: An ASGI application that refuses in the application's own way a websocket that is not accepted yet.
     """
 
-    __slots__ = ("_accepted", "_deny", "_ended", "_handshake", "_replaced", "receive")
+    __slots__ = ("_accepted", "_connections", "_deny", "_ended", "_handshake", "_open", "_replaced")
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - of the one call that is made, in AuthMiddleware
         self,
         auth: AnyAuth,
         renewed: Cookies,
         scope: Scope,
         send: Send,
         receive: Receive,
+        connections: OpenConnections,
         *,
         deny: ASGIApp | None = None,
     ) -> None:
         super().__init__(auth, renewed, scope, send)
         self._deny = deny
         self._handshake = Handshake(receive)
-        self.receive: Receive = self._handshake.receive
+        self._connections = connections
+        self._open: OpenWebSocket | None = None
         self._accepted = False
         self._ended = False
         self._replaced = False
+
+    def end_with_login(self, manager: str | None = None) -> None:
+        """Close this websocket when a login ends that it has, or the one at the named manager."""
+        # An open websocket counts as use.
+        self.auth = held_open(self.auth)
+        super().end_with_login(manager)
+        if self.watch is not None:
+            self._open = OpenWebSocket(self.watch, self._scope, self._send, self._handshake)
+
+    def close(self) -> None:
+        """End the websocket."""
+        if self._open is not None:
+            self._open.leave()
+        super().close()
+
+    def receive(self) -> Awaitable[Message]:
+        """Pass a message on to the application."""
+        return self._handshake.receive() if self._open is None else self._open.receive()
 
     async def send(self, message: Message) -> None:
         """Pass a message on, or put a refusal's answer in place of a close or a 5xx."""
         if self._replaced:
             return
         kind = message["type"]
+        if self._open is not None:
+            if self._open.is_over and kind == "websocket.close":
+                return
+            await self._open.check()
         if kind == "websocket.http.response.body":
             await self._send(message)
             return
@@ -58,6 +88,8 @@ class WebSocketRecord(RequestRecord):
 
     async def handle_exception(self, problem: Exception) -> None:
         """Close with the answer to an exception that escaped the application if it is an AuthError, else raise it."""
+        if self._open is not None and self._open.is_over and is_caused_by_end(problem):
+            return
         error = auth_error_in(problem)
         if error is None:
             raise problem
@@ -70,11 +102,16 @@ class WebSocketRecord(RequestRecord):
             await self._refuse_if_open(refusal)
 
     async def _refuse_if_open(self, error: AuthError) -> None:
-        if not self._replaced and not self._ended and not self._handshake.has_left:
+        is_over = self._ended or (self._open is not None and self._open.is_over)
+        if not self._replaced and not is_over and not self._handshake.has_left:
             await self._refuse(error)
 
     async def _refuse(self, error: AuthError) -> None:
         self._replaced = True
+        # What the application's own denial says is not the end of a login.
+        if self._open is not None:
+            self._open.leave()
+        self._open = self.watch = None
         if self.writes:
             error = await self.write() or error
         log_refusal(self._scope, error, IN_PLACE)
@@ -89,6 +126,10 @@ class WebSocketRecord(RequestRecord):
     async def _pass_on(self, message: Message) -> None:
         kind = message["type"]
         if kind == "websocket.accept":
+            over = None if self.watch is None else self.watch.end()
+            if over is not None:
+                await self._refuse(over)
+                return
             self._accepted = True
         elif not self._accepted and not await self._handshake.is_connected():
             return
@@ -101,3 +142,8 @@ class WebSocketRecord(RequestRecord):
         if kind in {"websocket.accept", "websocket.http.response.start"}:
             message = start_of_response(message, self)
         await self._send(message)
+        if self._open is not None:
+            if kind == "websocket.accept":
+                self._open.join(self._connections)
+            elif self._ended:
+                self._open.leave()

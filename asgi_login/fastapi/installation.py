@@ -15,6 +15,7 @@ def install(
     *,
     skip: Iterable[str] = (),
     passive: Iterable[str] = (),
+    end_connections: bool = False,
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
 ) -> None:
     """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
@@ -24,7 +25,15 @@ def install(
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
+        end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         websocket_denial: What is done instead of refusing a websocket; the websocket is accepted first.
     """
-    install_starlette(app, manager, skip=skip, passive=passive, websocket_denial=websocket_denial)
+    install_starlette(
+        app,
+        manager,
+        skip=skip,
+        passive=passive,
+        end_connections=end_connections,
+        websocket_denial=websocket_denial,
+    )
     complete_openapi(app)

@@ -7,6 +7,7 @@ from functools import partial
 from asgi_login.auth import auth_of_manager, get_auth, token_of
 from asgi_login.config import Config, Sessions
 from asgi_login.errors import InvalidToken
+from asgi_login.exchange import answer_own_end
 from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.sessions import device_of, list_device
 from asgi_login.stores import Device, Revocation, Store
@@ -41,6 +42,7 @@ class Revoking:
             await self.revoke_session(_text_claim(verified, "sid"))
         elif (until := verified.exp + self._config.tokens.rules.leeway) > self._config.clock():
             await revocation.end_token(_text_claim(verified, "jti"), until)
+            answer_own_end()
 
     async def revoke_session(self, sid: str) -> None:
         """End a session on every machine, with its remember token and all tokens that carry the same `sid`.
@@ -53,6 +55,7 @@ class Revoking:
             ValueError: The manager has no store.
         """
         await end_session(self._config, sid)
+        answer_own_end()
 
     async def revoke_user(self, sub: str, *, keep: AnyScope | HasScope | None = None) -> None:
         """Log a user out everywhere: end every token and session that was issued until now.
@@ -69,6 +72,7 @@ class Revoking:
         _check_text("sub", sub)
         kept = None if keep is None else get_auth(keep, manager=self._config.name).session_id
         await revocation.end_user(sub, keep=kept)
+        answer_own_end()
 
     async def devices(self, sub: str) -> tuple[Device, ...]:
         """Return where a user is logged in; the device that was seen last comes first. Needs `Sessions(listed=True)`.

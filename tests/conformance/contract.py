@@ -123,6 +123,7 @@ class Site:
     managers: Sequence[Any]
     mount: Literal["bare", "native", "wrapped"]
     skip: Sequence[str] = ()
+    end_connections: bool = False
     in_another_task: bool = False
     """Whether a middleware of the framework runs the views in a task of their own."""
     websocket_denial: Any = None
@@ -134,6 +135,11 @@ class Site:
     _arrived: int = 0
     _everybody: anyio.Event | None = None
     _barrier: threading.Barrier | None = None
+
+    @property
+    def settings(self):
+        """What the middleware is told, by way of an adapter where there is one."""
+        return {"skip": self.skip, "end_connections": self.end_connections}
 
     def forget(self):
         """Begin anew."""

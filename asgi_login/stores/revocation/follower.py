@@ -129,6 +129,7 @@ class Follower:
         now = max(here.now, self._clock())
         self._view.begin(now=now, sent=sent, received=self._monotonic())
         self._last = here
+        self._tell(None)
         if last is None:
             return
         if last.epoch not in {"", here.epoch}:
@@ -137,7 +138,6 @@ class Follower:
                 "last minutes is written again, what was ended before is lost"
             )
         self._lost = self._view.entries(now)
-        self._tell(None)
 
     async def _read(self) -> bool:
         """Read once, and tell whether the log is still the same."""

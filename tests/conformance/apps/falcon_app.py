@@ -130,7 +130,7 @@ def build(site: Site):
     app.add_route("/abort/{status:int}", own, suffix="abort")
     app.add_error_handler((LogInFirstError, NotYoursError), answer_own)
     app = EnoughThreads(Gated(InAnotherTask(app) if site.in_another_task else app))
-    return app if site.mount == "bare" else AuthMiddleware(app, site.managers, skip=site.skip)
+    return app if site.mount == "bare" else AuthMiddleware(app, site.managers, **site.settings)
 
 
 DIFFERS = {

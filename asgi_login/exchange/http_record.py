@@ -64,7 +64,7 @@ class HTTPRecord(RequestRecord):
     def keep_answering(self) -> None:
         """Let the response of a request that has ended its own login be sent whole."""
         if not self.has_started and self.watch is not None and self.watch.end() is not None:
-            self.watch = None
+            self.outlive_login()
 
     async def _cut(self) -> None:
         """Break the response off, because its login has ended.

@@ -5,7 +5,7 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config, identities_of
+from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config, held_open, identities_of
 from asgi_login.config import Config
 from asgi_login.current import CURRENT, Holder
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
@@ -80,6 +80,14 @@ class RequestRecord(Holder[AnyAuth]):
         identities = identities_of(self.auth, manager)
         if identities:
             self.watch = Watch(identities if self.watch is None else {**self.watch.identities, **identities})
+
+    def hold_open(self) -> None:
+        """Let the session last as long as the connection is open, but not longer than its lifetime."""
+        self.auth = held_open(self.auth)
+
+    def outlive_login(self) -> None:
+        """Do not end this connection with any login."""
+        self.watch = None
 
     def take_refusal(self) -> AuthError | None:
         """Return the mark that a gate has left, and remove it."""

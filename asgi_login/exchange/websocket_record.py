@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable
 
-from asgi_login.auth import AnyAuth, held_open
+from asgi_login.auth import AnyAuth
 from asgi_login.errors import AuthError
 from asgi_login.exchange.fallback import IN_PLACE, auth_error_in, is_another_failure, log_refusal
 from asgi_login.exchange.handshake import Handshake
@@ -48,7 +48,7 @@ class WebSocketRecord(RequestRecord):
     def end_with_login(self, manager: str | None = None) -> None:
         """Close this websocket when a login ends that it has, or the one at the named manager."""
         # An open websocket counts as use.
-        self.auth = held_open(self.auth)
+        self.hold_open()
         super().end_with_login(manager)
         if self.watch is not None:
             self._open = OpenWebSocket(self.watch, self._scope, self._send, self._handshake)
@@ -111,7 +111,8 @@ class WebSocketRecord(RequestRecord):
         # What the application's own denial says is not the end of a login.
         if self._open is not None:
             self._open.leave()
-        self._open = self.watch = None
+            self._open = None
+        self.outlive_login()
         if self.writes:
             error = await self.write() or error
         log_refusal(self._scope, error, IN_PLACE)

@@ -9,6 +9,8 @@ import anyio
 import pytest
 from conformance.driver import bearer, cookie, http, websocket
 from conformance.logins import OTHER_SECRET, Logins, User, forge
+from starlette.applications import Starlette
+from starlette.routing import Route
 
 from asgi_login import (
     AuthMiddleware,
@@ -127,6 +129,19 @@ async def test_a_logout_everywhere_ends_every_login_and_token_and_a_new_login_in
     again = await logged_in(logins)
     assert user_of(await again.get("/")) == User("ada")
     assert (await http(AuthMiddleware(_ok, logins.manager), "/", headers=[bearer(logins.token())])).status == 200
+
+
+async def test_a_logout_everywhere_ends_also_what_came_after_another_one_in_the_same_second(logins):
+    await logins.manager.revoke_user("ada")
+    between, token = await logged_in(logins), logins.token("ada")
+    await logins.manager.revoke_user("ada")
+    assert user_of(await between.get("/")) is None
+    assert (await http(AuthMiddleware(Gate(page), logins.manager), "/", headers=[bearer(token)])).status == 401
+    again = await logged_in(logins)
+    assert user_of(await again.get("/")) == User("ada")
+    assert [device.session_id for device in await logins.manager.devices("ada")] == [
+        get_auth((await again.get("/")).scope).session_id
+    ]
 
 
 async def _ok(scope, receive, send):
@@ -364,6 +379,21 @@ async def test_a_login_is_not_refused_because_its_list_cannot_be_written():
     assert (await browser.post("/login")).status == 200
     store.is_down = False
     assert user_of(await browser.get("/")) == User("ada")
+
+
+@pytest.mark.parametrize("call", ["devices", "revoke_user", "revoke_session"])
+async def test_what_a_view_asks_of_a_store_that_is_down_is_answered_503_by_a_framework_that_knows_nothing_of_it(call):
+    store = Down()
+    logins = Logins(store=store, sessions=Sessions(listed=True))
+    store.is_down = True
+
+    async def view(request):
+        await getattr(logins.manager, call)("ada")
+
+    app = AuthMiddleware(Starlette(routes=[Route("/", view)]), logins.manager)
+    connection = await http(app, "/")
+    assert (connection.status, connection.json["error"]) == (503, "temporarily_unavailable")
+    assert connection.error is None
 
 
 def test_a_store_that_is_none_is_told():

@@ -3,16 +3,19 @@
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from asgi_login.auth import auth_of_manager, get_auth, token_of
 from asgi_login.config import Config, Sessions
-from asgi_login.errors import InvalidToken
-from asgi_login.exchange import answer_own_end
+from asgi_login.errors import InvalidToken, ServiceUnavailable
+from asgi_login.exchange import answer_own_end, mark_refusal
 from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.sessions import device_of, list_device
 from asgi_login.stores import Device, Revocation, Store
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken, is_text
 from asgi_login.transports import CookieTransport
+
+T = TypeVar("T")
 
 _ALL_KINDS = frozenset({ACCESS, SESSION, REMEMBER})
 
@@ -41,8 +44,7 @@ class Revoking:
         if verified.kind != ACCESS:
             await self.revoke_session(_text_claim(verified, "sid"))
         elif (until := verified.exp + self._config.tokens.rules.leeway) > self._config.clock():
-            await revocation.end_token(_text_claim(verified, "jti"), until)
-            answer_own_end()
+            await _in_request(revocation.end_token(_text_claim(verified, "jti"), until))
 
     async def revoke_session(self, sid: str) -> None:
         """End a session on every machine, with its remember token and all tokens that carry the same `sid`.
@@ -54,8 +56,7 @@ class Revoking:
             ServiceUnavailable: The store did not say that it was written.
             ValueError: The manager has no store.
         """
-        await end_session(self._config, sid)
-        answer_own_end()
+        await _in_request(end_session(self._config, sid))
 
     async def revoke_user(self, sub: str, *, keep: AnyScope | HasScope | None = None) -> None:
         """Log a user out everywhere: end every token and session that was issued until now.
@@ -71,8 +72,7 @@ class Revoking:
         revocation = _revocation(self._config)
         _check_text("sub", sub)
         kept = None if keep is None else get_auth(keep, manager=self._config.name).session_id
-        await revocation.end_user(sub, keep=kept)
-        answer_own_end()
+        await _in_request(revocation.end_user(sub, keep=kept))
 
     async def devices(self, sub: str) -> tuple[Device, ...]:
         """Return where a user is logged in; the device that was seen last comes first. Needs `Sessions(listed=True)`.
@@ -84,7 +84,22 @@ class Revoking:
         if self._config.sessions is None or not self._config.sessions.listed:
             raise ValueError("devices() needs Sessions(listed=True)")
         _check_text("sub", sub)
-        return await _revocation(self._config).devices(sub)
+        return await _in_request(_revocation(self._config).devices(sub))
+
+
+async def _in_request(call: Awaitable[T]) -> T:
+    """Await what a view asks of the store, and see to it that the request is answered.
+
+    With 503 if the store does not answer and the framework knows nothing better than 500; and to its end if the view
+    has just ended its own login.
+    """
+    try:
+        result = await call
+    except ServiceUnavailable as error:
+        mark_refusal(error)
+        raise
+    answer_own_end()
+    return result
 
 
 def keep_of(store: Store | None) -> timedelta | None:

@@ -37,6 +37,7 @@ class RedisChannel:
     ) -> None:
         self._connections = connections
         self._allow_eviction = allow_eviction
+        self._ahead = options.cut_off_ahead
         self._keep = math.ceil(options.keep.total_seconds() + leeway)
         self._keys = keys
         self._log = f"{keys}log"
@@ -52,7 +53,8 @@ class RedisChannel:
     async def cut_off(self, sub: str, *, keep: str | None) -> CutOff:
         """Write a cut-off by the clock of the store, and a line of the log."""
         keys = self._log, f"{self._keys}u:{sub}", f"{self._keys}d:{sub}"
-        written = await self._connections.write(*_script(CUT_OFF, keys, (sub, keep or "", self._leeway, self._keep)))
+        facts = sub, keep or "", self._leeway, self._keep, self._ahead
+        written = await self._connections.write(*_script(CUT_OFF, keys, facts))
         return CutOff.parse(_text(written))
 
     async def ask(self, jti: str | None, sid: str | None, sub: str) -> Answer:

@@ -29,7 +29,9 @@ def device_of(config: Config, scope: Scope, token: VerifiedToken, *, remembered_
     else:
         name = (header(scope, b"user-agent") or b"").decode("latin-1")
     ends = max(token.exp, remembered_until or 0)
-    return Device(cast("str", token.claims["sid"]), token.auth_time or now, now, ends, name[:_MAX_NAME])
+    # Who logs in again in the second of "log out everywhere" has logged in after it.
+    began = max(token.auth_time or now, cast("float", token.claims.get("rev", 0)))
+    return Device(cast("str", token.claims["sid"]), began, now, ends, name[:_MAX_NAME])
 
 
 async def list_device(config: Config, scope: Scope, sub: str, device: Device) -> None:

@@ -20,6 +20,11 @@ class StoreOptions:
     timeout: timedelta = timedelta(milliseconds=250)
     insecure_fail_open: bool = False
 
+    @property
+    def cut_off_ahead(self) -> int:
+        """How far cut-offs may be ahead of the store's clock, in seconds, where several come in one second."""
+        return int(self.max_staleness.total_seconds())
+
     def __post_init__(self) -> None:
         for name in ("keep", "max_staleness", "timeout"):
             value = getattr(self, name)

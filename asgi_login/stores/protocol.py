@@ -85,8 +85,8 @@ class Channel(Protocol):
         """End every login of a user until now, but for the session `keep`, and return the cut-off.
 
         In one atomic step, the store reads its own clock, writes `CutOff(floor(now) + leeway, keep)`, made to succeed
-        the one that is there, keeps it for `options.keep`, adds an Entry to the log, and forgets the user's devices but
-        for the kept one.
+        the one that is there with `ahead=options.cut_off_ahead`, keeps it for `options.keep`, adds an Entry to the log,
+        and forgets the user's devices but for the kept one.
         """
         ...
 

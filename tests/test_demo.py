@@ -4,28 +4,15 @@ import os
 import re
 import shutil
 import signal
-import ssl
 import stat
 import subprocess
-import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urljoin
 
-import httpx
 import pytest
+from demo_process import ADA, BOB, COOKIE, ELSEWHERE, REMEMBER, refused_start, started
 
-# Made once: by default each client loads all certificates anew.
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-ROOT = Path(__file__).parents[1]
-ADA = {"username": "ada", "password": "analytical-engine"}
-BOB = {"username": "bob", "password": "can-we-fix-it"}
-COOKIE = "asgi-login-demo"
-REMEMBER = "demo-remember-token"
 ME = {
     "/fastapi/me": "FastAPI",
     "/starlette/me": "Starlette",
@@ -41,80 +28,6 @@ PAGES = {
     "/asgi/audit": "audit:read",
 }
 SCOPES = set(PAGES.values())
-ELSEWHERE = [
-    {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
-    {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"},
-    {"Origin": "https://evil.example"},
-    {"Origin": "null"},
-]
-
-
-class Demo(NamedTuple):
-    process: subprocess.Popen
-    introduction: str
-    address: str
-    folder: Path
-    log: Path
-    cookies: dict
-    tokens: dict
-
-    def client(self, **kwargs):
-        return httpx.Client(base_url=self.address, trust_env=False, verify=NO_TLS, **kwargs)
-
-    @contextmanager
-    def browser(self, **user):
-        with self.client(headers={"Accept": "text/html,*/*;q=0.8"}) as client:
-            if user:
-                client.cookies.set(COOKIE, self.cookie(**user))
-            yield client
-
-    def cookie(self, **user):
-        # A password takes its time to verify, so each user logs in once.
-        if user["username"] not in self.cookies:
-            with self.client() as client:
-                answer = client.post("/login", data=user)
-                assert answer.status_code == 303
-                self.cookies[user["username"]] = answer.cookies[COOKIE]
-        return self.cookies[user["username"]]
-
-    def token(self, **form):
-        asked = tuple(form.items())
-        if asked not in self.tokens:
-            with self.client() as client:
-                answer = client.post("/auth/token", data={"grant_type": "password", **form})
-                self.tokens[asked] = answer.json()["access_token"]
-        return self.tokens[asked]
-
-
-def command(folder, port):
-    return [sys.executable, "-m", "examples.demo", "--port", str(port), "--folder", str(folder)]
-
-
-@contextmanager
-def started(folder, log):
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(  # noqa: S603 - our own command
-            command(folder, 0), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
-    ):
-        # A demo that says nothing ends the wait for its lines when it is killed.
-        watchdog = threading.Timer(20, process.kill)
-        watchdog.start()
-        try:
-            lines = []
-            for line in process.stdout:
-                lines.append(line)
-                if line.startswith("Ctrl-C"):
-                    break
-            watchdog.cancel()
-            introduction = "".join(lines)
-            address = re.search(r"http://127\.0\.0\.1:\d+", introduction)
-            assert address, log.read_text()
-            yield Demo(process, introduction, address[0], folder, log, {}, {})
-        finally:
-            watchdog.cancel()
-            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +35,6 @@ def demo(tmp_path_factory):
     home = tmp_path_factory.mktemp("demo")
     with started(home / "folder", home / "log") as running:
         yield running
-
-
-def refused_start(folder, port):
-    return subprocess.run(  # noqa: S603 - our own command
-        command(folder, port), cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
-    )
 
 
 def test_it_says_where_it_is_who_can_log_in_and_where_its_folder_is(demo):

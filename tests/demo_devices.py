@@ -1,6 +1,8 @@
-"""Devices on which a user of the demo logs in."""
+"""Devices on which a user of the demo logs in, and what the demo's list says of them."""
 
+import re
 from contextlib import contextmanager
+from html import unescape
 
 from demo_process import ADA
 
@@ -21,3 +23,23 @@ def is_logged_in(browser):
     answer = browser.get("/asgi/me")
     assert answer.status_code == 200 or answer.headers["location"] == "/login?next=%2Fasgi%2Fme"
     return answer.status_code == 200
+
+
+def rows(browser):
+    """Return each row of the list: its name, what is said of this browser, and the session that its button ends."""
+    answer = browser.get("/devices")
+    assert answer.status_code == 200
+    (listed,) = re.findall(r'<ul class="devices">(.*?)</ul>', answer.text, re.DOTALL)
+    return [
+        (unescape(name), this, session)
+        for name, this, session in re.findall(
+            r'<strong>(.*?)</strong> <span class="status open">(.*?)</span>.*?name="session" value="(.*?)"',
+            listed,
+            re.DOTALL,
+        )
+    ]
+
+
+def row(browser, agent_says):
+    (found,) = [one for one in rows(browser) if one[0] == agent_says]
+    return found

@@ -257,7 +257,7 @@ def test_logging_out_everywhere_ends_the_logins_of_that_user_in_all_browsers(dem
         for browser in (here, there):
             browser.post("/login", data={**BOB, "remember": "on"})
             assert browser.get("/asgi/me").json()["user"] == "bob"
-        copies = dict(here.cookies)
+        copies, token = dict(here.cookies), demo.token(**BOB)
         answer = here.post("/logout-everywhere")
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         assert not here.cookies
@@ -267,10 +267,13 @@ def test_logging_out_everywhere_ends_the_logins_of_that_user_in_all_browsers(dem
             there.cookies.set(name, copies[name])
             assert there.get("/asgi/me").status_code == 303
             there.cookies.clear()
+        api_client = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        assert there.get("/asgi/me", headers=api_client).status_code == 401
         assert ada.get("/asgi/me").json()["user"] == "ada"
         assert there.post("/logout-everywhere").headers["location"] == "/login?next=%2F"
         assert there.post("/login", data=BOB).status_code == 303
         assert there.get("/asgi/me").json()["user"] == "bob"
+    demo.forget_logins()
 
 
 def test_a_wrong_password_sets_no_cookie_and_keeps_the_way_back(demo):
@@ -352,7 +355,7 @@ def test_what_a_visitor_types_comes_back_escaped(demo):
     assert answer.text.count("&quot;&#x27;&gt;&lt;script&gt;alert(1)&lt;/script&gt;") == 2
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/confirm", "/account", *PAGES])
+@pytest.mark.parametrize("path", ["/", "/login", "/confirm", "/account", "/devices", *PAGES])
 def test_pages_run_no_scripts_but_the_demo_s_own(demo, path):
     with demo.browser(**ADA) as browser:
         answer = browser.get(path)
@@ -395,7 +398,7 @@ def test_the_log_tells_why_and_holds_no_token(demo):
         assert browser.post("/login", data=BOB, headers=ELSEWHERE[0]).status_code == 403
     log = demo.log.read_text()
     assert "InvalidToken from bearer refused by demo" in log
-    assert "CrossOriginRequest (Sec-Fetch-Site is not same-origin) answered" in log
+    assert "login or logout refused by demo: Sec-Fetch-Site is not same-origin" in log
     assert token.rpartition(".")[0] not in log
     assert "Traceback" not in log
 

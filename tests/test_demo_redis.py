@@ -1,11 +1,11 @@
-"""Demos that share one Redis, and so the logouts of their users."""
+"""Demos that share one Redis, and so the logins and logouts of their users."""
 
 import signal
 from contextlib import ExitStack
 
 import pytest
-from demo_devices import FIREFOX, device, is_logged_in
-from demo_process import COOKIE, redis_server, refused_start, started
+from demo_devices import CHROME, FIREFOX, device, is_logged_in, row
+from demo_process import BOB, COOKIE, redis_server, refused_start, started
 from stores.servers import wait_until
 
 
@@ -28,14 +28,42 @@ def test_a_demo_says_what_remembers_its_logouts(shared, tmp_path):
         assert alone.log.read_text() == ""
 
 
-def test_a_logout_at_one_demo_ends_a_copied_cookie_at_the_other(shared):
+def test_two_demos_with_one_redis_share_their_logins_and_logouts(shared):
     _, one, other = shared
-    with device(one, FIREFOX) as here, other.browser() as copy:
+    with device(one, FIREFOX) as here, device(other, CHROME) as there, other.browser() as copy:
         copy.headers["User-Agent"] = FIREFOX
         copy.cookies.set(COOKIE, here.cookies[COOKIE])
         assert is_logged_in(copy)
+        here.post("/devices/logout", data={"session": row(here, "Chrome on Linux")[2]})
+        wait_until(lambda: not is_logged_in(there), what="the logout of the other demo", seconds=1)
+        assert is_logged_in(copy)
         here.post("/logout")
         wait_until(lambda: not is_logged_in(copy), what="the end of the copied cookie", seconds=1)
+
+
+def test_a_redis_that_does_not_answer_is_a_503(shared):
+    redis, one, _ = shared
+    with device(one, FIREFOX, BOB) as here, device(one, CHROME, BOB) as there:
+        form = {"session": row(here, "Chrome on Linux")[2]}
+        redis.freeze()
+        try:
+            asked = [
+                here.get("/devices"),
+                here.post("/devices/logout", data=form),
+                here.post("/devices/logout-others"),
+            ]
+            logged_out = here.post("/logout-everywhere")
+        finally:
+            redis.thaw()
+        for answer in (*asked, logged_out):
+            assert answer.status_code == 503
+            assert answer.headers["retry-after"] == "1"
+            assert answer.json()["error"] == "temporarily_unavailable"
+        assert not any("set-cookie" in answer.headers for answer in asked)
+        # Nobody knows whether Redis ends the login once it wakes up, but this browser has forgotten it.
+        assert not here.cookies
+        wait_until(lambda: there.get("/devices").status_code != 503, what="an answer")
+    assert "Traceback" not in one.log.read_text()
 
 
 def test_a_demo_with_a_redis_ends_cleanly(shared, tmp_path):

@@ -6,6 +6,7 @@ from operator import attrgetter
 from asgi_login import BearerTransport, CookieTransport, Key, Sessions
 from asgi_login.fastapi import LoginManager
 from asgi_login.stores import Store
+from examples.demo.device_names import device_name
 from examples.demo.users import SCOPES, User, Users
 
 LIFETIME = timedelta(minutes=15)
@@ -31,6 +32,8 @@ def make_manager(key: Key, users: Users, store: Store, cookie: CookieTransport =
             fresh_for=timedelta(minutes=1),
             stamp=attrgetter("stamp"),
             reauthenticate_at="/confirm",
+            listed=True,
+            device=device_name,
         ),
         store=store,
         redirect_to="/login",

@@ -170,8 +170,8 @@ def test_logging_out_everywhere_ends_copies_of_the_cookies_too(browser, tab, add
     site = address()
     log_in_at(tab, site, **BOB, remember=True)
     copies = browser.cookies()
-    tab.goto(f"{site}/account")
-    tab.get_by_role("button", name="Log out everywhere").click()
+    tab.goto(f"{site}/devices")
+    tab.get_by_role("button", name="Log out everywhere", exact=True).click()
     tab.wait_for_url(f"{site}/")
     browser.add_cookies(copies)
     assert user(browser, site) is None

@@ -17,6 +17,7 @@ class Socket:
         self._out, self._in = anyio.create_memory_object_stream(10)
         self._app = app
         self.error = None
+        self.takes_close, self.refused_close = True, anyio.Event()
         self.left = anyio.Event()
 
     async def run(self):
@@ -34,6 +35,9 @@ class Socket:
         return await self._in.receive()
 
     async def _send(self, message):
+        if message["type"] == "websocket.close" and not self.takes_close:
+            self.refused_close.set()
+            await anyio.sleep_forever()
         self.sent.append(message)
         self._changed.set()
 

@@ -240,6 +240,20 @@ class TestWebsockets:
                 assert (await socket.hear("websocket.close"))["code"] == 4401
             both = "; ".join([value for _, value in [await session_of(one)() for one in (web, admin)]])
 
+    async def test_a_client_that_does_not_take_the_close_keeps_no_other_websocket_open(self, logins):
+        app = AuthMiddleware(Echo(), logins.manager, end_connections=True)
+        stuck, later = logins.token("ada"), logins.token("bob")
+        async with anyio.create_task_group() as tasks:
+            one = await open_socket(tasks, app, bearer(stuck))
+            one.takes_close = False
+            await logins.manager.revoke_token(stuck)
+            with anyio.fail_after(SOON):
+                await one.refused_close.wait()
+            other = await open_socket(tasks, app, bearer(later))
+            await logins.manager.revoke_token(later)
+            assert (await other.hear("websocket.close"))["code"] == 4401
+            tasks.cancel_scope.cancel()
+
     async def test_others_stay_open(self, logins):
         app = AuthMiddleware(Echo(), logins.manager, end_connections=True)
         ended, stays = logins.token("ada"), logins.token("bob")
@@ -251,6 +265,23 @@ class TestWebsockets:
             await one.hear("websocket.close")
             assert [other.sent[-1]["type"], nobody.sent[-1]["type"]] == ["websocket.accept"] * 2
             tasks.cancel_scope.cancel()
+
+    async def test_one_task_watches_them_all_and_ends_with_the_last(self, logins):
+        def watching():
+            return [task for task in anyio.get_running_tasks() if "open connections" in (task.name or "")]
+
+        app = AuthMiddleware(Echo(), logins.manager, end_connections=True)
+        async with anyio.create_task_group() as tasks:
+            before = len(watching())
+            sockets = [await open_socket(tasks, app, bearer(logins.token(str(number)))) for number in range(20)]
+            assert len(watching()) - before == 1
+            await logins.manager.revoke_user("7")
+            await sockets[7].hear("websocket.close")
+            assert len(watching()) - before == 1
+            tasks.cancel_scope.cancel()
+        with anyio.fail_after(SOON):
+            while len(watching()) > before:
+                await anyio.lowlevel.checkpoint()
 
     async def test_without_the_setting_one_stays_open(self, logins):
         app = AuthMiddleware(Echo(requires_login=False), logins.manager)

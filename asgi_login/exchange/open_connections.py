@@ -47,16 +47,21 @@ class OpenConnections:
 
     async def _follow(self, loop: EventLoop, here: "_OfOneLoop") -> None:
         try:
-            while True:
-                await here.close_those_that_end()
-                with self._lock:
-                    if here.is_empty():
-                        return
+            await here.close_those_that_end(lambda: self._retires(loop, here))
         except Exception:  # noqa: BLE001 - trio ends the whole application for it
             _log.exception("watching open connections failed")
         finally:
-            self._loops.pop(loop, None)
+            self._retires(loop, here, at_once=True)
             here.forget()
+
+    def _retires(self, loop: EventLoop, here: "_OfOneLoop", *, at_once: bool = False) -> bool:
+        """Tell whether nothing is open any more; then the next connection gets a task of its own."""
+        with self._lock:
+            if not (at_once or here.is_empty()):
+                return False
+            if self._loops.get(loop) is here:
+                del self._loops[loop]
+            return True
 
 
 class _OfOneLoop:
@@ -102,13 +107,13 @@ class _OfOneLoop:
         for one in self._revocations:
             one.unsubscribe(self._hear)
 
-    async def close_those_that_end(self) -> None:
-        """Close connections as their logins end, until none is open."""
+    async def close_those_that_end(self, is_done: Callable[[], bool]) -> None:
+        """Close connections as their logins end, until nothing is left to do."""
         from anyio import Event, create_task_group, move_on_after  # noqa: PLC0415
 
         # A client that does not take the close must not keep the others waiting.
         async with create_task_group() as closing:
-            while self._closes:
+            while not is_done():
                 self._woken = Event()
                 for watch, error in await self._ended():
                     close = self._closes.get(watch)

@@ -10,10 +10,11 @@ from asgi_login.errors import (
     InvalidToken,
     LoginNotFresh,
     NotAuthenticated,
+    NotPermitted,
     ServiceUnavailable,
 )
 from asgi_login.exchange import safe_next
-from asgi_login.gates import Gate, fresh_login_required, login_required, requires_scopes
+from asgi_login.gates import Gate, fresh_login_required, login_required, requires, requires_scopes
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.stores import Device, MemoryStore
@@ -38,6 +39,7 @@ __all__ = [
     "LoginNotFresh",
     "MemoryStore",
     "NotAuthenticated",
+    "NotPermitted",
     "ServiceUnavailable",
     "Sessions",
     "Transport",
@@ -45,6 +47,7 @@ __all__ = [
     "fresh_login_required",
     "get_auth",
     "login_required",
+    "requires",
     "requires_scopes",
     "safe_next",
 ]

@@ -15,7 +15,7 @@ from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import http_answer, mark_refusal
-from asgi_login.gates import check_current
+from asgi_login.gates import Check, Rule, check_current
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.openapi import REFUSALS, Scheme, scheme_names, security_schemes
 from asgi_login.scope import ASGIApp, Receive, Scope, Send
@@ -133,6 +133,9 @@ _REFUSALS = {
 }
 
 
+_OPEN = "exclude_from_auth"
+
+
 class Guard(FixedAttributes):
     """What `guard` returns."""
 
@@ -140,26 +143,31 @@ class Guard(FixedAttributes):
     manager: str | None
     _otherwise = "what a guard asks for is said in guard(...)"
 
-    def __init__(self, scopes: tuple[str, ...], manager: str | None, *, fresh: bool) -> None:
-        self.scopes = scopes
-        self.manager = manager
-        self._fresh = fresh
+    def __init__(self, rule: Rule) -> None:
+        self.scopes = rule.scopes
+        self.manager = rule.manager
+        self._rule = rule
 
     async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, /) -> None:
         """Let a connection pass, or raise."""
         if cast("Any", handler.fn).__module__ == HTTPRoute.__module__:
             # Litestar made it to answer OPTIONS: it lists the methods, and browsers ask without a credential.
             return
-        check_current(self.scopes, fresh=self._fresh, manager=self.manager)
+        if not handler.opt.get(_OPEN):
+            await check_current(self._rule)
 
 
-def guard(*scopes: str, fresh: bool = False, manager: str | None = None) -> Guard:
+def guard(*scopes: str, fresh: bool = False, manager: str | None = None, check: Check | None = None) -> Guard:
     """Return a guard for a handler, controller, router or application.
+
+    A handler with `opt={"exclude_from_auth": True}`, which Litestar's own middleware knows too, is open: so a guard of
+    the whole application leaves out the login page.
 
     Args:
         scopes: OAuth scopes that are all needed; none of them means that any user may pass.
         fresh: Whether a fresh login is needed.
         manager: The name of the manager whose users may pass; None for every manager's.
+        check: What else must be true of the user: a function, also an asynchronous one, from the Auth to True or False.
 
     Example:
         >>> @get("/orders", guards=[guard("orders:read")])
@@ -167,7 +175,7 @@ def guard(*scopes: str, fresh: bool = False, manager: str | None = None) -> Guar
     """
     if scopes and not isinstance(scopes[0], str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError('guard is called where it is used: write guards=[guard()], or guards=[guard("read")]')
-    return Guard(check_scope_names("guard", scopes), manager, fresh=fresh)
+    return Guard(Rule(check_scope_names("guard", scopes), fresh, manager, check))
 
 
 def _denial(callback: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]]) -> ASGIApp:

@@ -30,6 +30,7 @@ NAMES = [
     "LoginNotFresh",
     "MemoryStore",
     "NotAuthenticated",
+    "NotPermitted",
     "ServiceUnavailable",
     "Sessions",
     "Transport",
@@ -37,6 +38,7 @@ NAMES = [
     "fresh_login_required",
     "get_auth",
     "login_required",
+    "requires",
     "requires_scopes",
     "safe_next",
 ]
@@ -86,6 +88,7 @@ def test_the_errors_are_one_family():
         "InvalidToken",
         "LoginNotFresh",
         "NotAuthenticated",
+        "NotPermitted",
         "ServiceUnavailable",
     }
     assert all(issubclass(getattr(asgi_login, error), asgi_login.AuthError) for error in errors)

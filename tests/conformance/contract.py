@@ -15,6 +15,8 @@ HTTP, each GET unless said otherwise:
 /fresh                   @fresh_login_required, then `report`                            /fresh-sync
 /read                    @requires_scopes("read"), then `report`; also HEAD              /read-sync
 /read-write              @requires_scopes("read", "write"), then `report`
+/editors                 @requires(is_editor), then `report`                             /editors-sync
+/editors/asked           @requires(asked_editor), then `report`
 /options/own             @login_required, a view of its own for GET and OPTIONS, then `report`
 /options/automatic       @login_required, or the framework's guard, then `report`; written so that the framework itself
                          answers OPTIONS, if it does so for anything

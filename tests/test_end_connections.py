@@ -1,10 +1,13 @@
 """An open connection ends with the login that opened it."""
 
 import json
+from contextlib import suppress
+from contextvars import Context
 from datetime import timedelta
 from functools import partial
 
 import anyio
+import anyio.to_thread
 import pytest
 from conformance.driver import bearer, cookie, make_scope
 from conformance.logins import OTHER_SECRET, Logins
@@ -94,9 +97,14 @@ def is_whole(sent):
 
 
 ENDINGS = {
-    "its token is revoked": lambda logins, token, auth: logins.manager.revoke_token(token),
-    "its user is logged out everywhere": lambda logins, token, auth: logins.manager.revoke_user("ada"),
+    "its token is revoked": lambda logins, token: logins.manager.revoke_token(token),
+    "its user is logged out everywhere": lambda logins, token: logins.manager.revoke_user("ada"),
 }
+
+
+async def elsewhere(function, *arguments):
+    """Call an asynchronous function in another thread, on an event loop and in a context of its own."""
+    await anyio.to_thread.run_sync(lambda: Context().run(anyio.run, function, *arguments))
 
 
 class TestWebsockets:
@@ -111,7 +119,7 @@ class TestWebsockets:
         async with anyio.create_task_group() as tasks:
             socket = await open_socket(tasks, app, bearer(token))
             await socket.waiting.wait()
-            await end(logins, token, None)
+            await end(logins, token)
             assert (await socket.hear("websocket.close"))["code"] == 4401
             await socket.left.wait()
         assert (echo.received, socket.error) == (
@@ -187,6 +195,98 @@ class TestWebsockets:
             with anyio.fail_after(SOON):
                 await socket.left.wait()
         assert (socket.sent[-1]["code"], len(stopped), socket.error) == (4401, 1, None)
+
+    async def test_one_is_closed_by_an_end_on_another_thread(self, logins):
+        app = AuthMiddleware(Echo(), logins.manager, end_connections=True)
+        token = logins.token()
+        async with anyio.create_task_group() as tasks:
+            socket = await open_socket(tasks, app, bearer(token))
+            await elsewhere(logins.manager.revoke_token, token)
+            assert (await socket.hear("websocket.close"))["code"] == 4401
+
+    async def test_one_is_closed_once_though_the_application_closes_it_too(self, logins):
+        async def closes(scope, receive, send):
+            await Echo()(scope, receive, send)
+            await send({"type": "websocket.close", "code": 1000})
+
+        app = AuthMiddleware(closes, logins.manager, end_connections=True)
+        token = logins.token()
+        async with anyio.create_task_group() as tasks:
+            socket = await open_socket(tasks, app, bearer(token))
+            await logins.manager.revoke_token(token)
+            await socket.left.wait()
+        assert [message["type"] for message in socket.sent] == ["websocket.accept", "websocket.close"]
+        assert socket.error is None
+
+    async def test_an_application_that_closes_at_the_end_closes_in_its_own_way(self, logins):
+        async def closes(scope, receive, send):
+            await receive()
+            await send({"type": "websocket.accept"})
+            logins.clock.now += 15 * 60
+            await send({"type": "websocket.close", "code": 4000})
+
+        app = AuthMiddleware(closes, logins.manager, end_connections=True)
+        async with anyio.create_task_group() as tasks:
+            socket = await open_socket(tasks, app, bearer(logins.token()))
+        assert [message.get("code") for message in socket.sent] == [None, 4000]
+
+    async def test_an_application_that_is_cancelled_as_it_is_told_leaves_the_close_to_us(self, logins):
+        async def impatient(scope, receive, send):
+            await receive()
+            await send({"type": "websocket.accept"})
+            logins.clock.now += 15 * 60
+            with anyio.CancelScope() as hurry:
+                hurry.cancel()
+                await receive()
+
+        app = AuthMiddleware(impatient, logins.manager, end_connections=True)
+        async with anyio.create_task_group() as tasks:
+            socket = await open_socket(tasks, app, bearer(logins.token()))
+            assert (await socket.hear("websocket.close"))["code"] == 4401
+
+    async def test_one_behind_a_gate_is_held_open_there_and_says_so(self, logins):
+        jar, seen = await session_of(logins)(), []
+
+        async def look(scope, receive, send):
+            seen.append(get_auth(scope).expires_at)
+            await Echo()(scope, receive, send)
+
+        app = AuthMiddleware(Gate(look, end_connections=True), logins.manager)
+        async with anyio.create_task_group() as tasks:
+            socket = await open_socket(tasks, app, jar)
+            assert seen == [int(logins.clock.now) + 8 * 3600]
+            logins.clock.now += 3600
+            await socket.say("still here")
+            assert (await socket.hear("websocket.send"))["text"] == '"still here"'
+            tasks.cancel_scope.cancel()
+
+    async def test_one_that_the_application_receives_from_before_the_gate_is_told_all_the_same(self, logins):
+        token, told = logins.token(), anyio.Event()
+
+        async def listens_outside(scope, receive, send):
+            async def listen():
+                if (await receive())["type"] == "websocket.disconnect":
+                    told.set()
+
+            async with anyio.create_task_group() as tasks:
+                tasks.start_soon(listen)
+                await Gate(opened, end_connections=True)(scope, receive, send)
+
+        async def opened(scope, receive, send):
+            get_auth(scope).require()
+
+        async def app(scope, receive, send):
+            await receive()
+            await send({"type": "websocket.accept"})
+            await listens_outside(scope, receive, send)
+
+        wrapped = AuthMiddleware(app, logins.manager, end_connections=True)
+        async with anyio.create_task_group() as tasks:
+            socket = await open_socket(tasks, wrapped, bearer(token))
+            await socket.waiting.wait()
+            await logins.manager.revoke_token(token)
+            with anyio.fail_after(SOON):
+                await told.wait()
 
     async def test_one_that_is_ended_before_it_is_accepted_is_refused(self, logins):
         token = logins.token()
@@ -330,7 +430,7 @@ class TestStreams:
     @pytest.mark.parametrize("wrap", ["middleware", "gate"])
     async def test_a_response_is_broken_off_at_its_next_part_when(self, logins, end, wrap):
         token = logins.token()
-        app = stream_that(lambda: end(logins, token, None))
+        app = stream_that(lambda: end(logins, token))
         if wrap == "middleware":
             app = AuthMiddleware(app, logins.manager, end_connections=True)
         else:
@@ -389,14 +489,6 @@ class TestStreams:
         assert (body(sent), is_whole(sent)) == (b"goodbye", True)
         assert isinstance(await error_of(app, jar), InvalidToken)
 
-    async def test_a_stream_that_ends_its_own_login_is_broken_off_too(self, logins):
-        token = logins.token()
-        app = AuthMiddleware(
-            stream_that(partial(logins.manager.revoke_token, token)), logins.manager, end_connections=True
-        )
-        sent = await exchange(app, bearer(token))
-        assert body(sent) == b"one "
-
     async def test_the_application_is_stopped_as_if_its_client_had_gone(self, logins):
         token, stopped = logins.token(), []
 
@@ -410,6 +502,46 @@ class TestStreams:
 
         sent = await exchange(AuthMiddleware(stream, logins.manager, end_connections=True), bearer(token))
         assert (stopped, body(sent)) == ([True], b"one ")
+
+    async def test_a_failure_while_the_application_stops_is_in_the_log(self, logins, caplog):
+        caplog.set_level("INFO")
+        token = logins.token()
+
+        async def stream(scope, receive, send):
+            try:
+                await stream_that(partial(logins.manager.revoke_token, token))(scope, receive, send)
+            finally:
+                raise LookupError("in the clean-up")
+
+        await exchange(AuthMiddleware(stream, logins.manager, end_connections=True), bearer(token))
+        assert "LookupError: in the clean-up" in caplog.text
+
+    async def test_a_part_after_the_end_is_one_line_in_the_log_however_often_it_is_tried(self, logins, caplog):
+        caplog.set_level("INFO")
+        token = logins.token()
+
+        async def stubborn(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await logins.manager.revoke_token(token)
+            for _ in range(5):
+                with suppress(OSError):
+                    await send({"type": "http.response.body", "body": b"part", "more_body": True})
+
+        sent = await exchange(AuthMiddleware(stubborn, logins.manager, end_connections=True), bearer(token))
+        assert (body(sent), caplog.text.count("broke off")) == (b"", 1)
+
+    async def test_a_stream_whose_login_somebody_else_has_ended_is_broken_off_whatever_the_view_asks(self):
+        logins = Logins(store=MemoryStore(), sessions=Sessions(listed=True))
+        token = logins.token()
+
+        async def asks_first(scope, receive, send):
+            await elsewhere(logins.manager.revoke_token, token)
+            await logins.manager.devices("ada")
+            await logins.manager.revoke_user("bob")
+            await stream_that(anyio.lowlevel.checkpoint)(scope, receive, send)
+
+        sent = await exchange(AuthMiddleware(asks_first, logins.manager, end_connections=True), bearer(token))
+        assert body(sent) == b""
 
     async def test_a_failure_of_the_application_itself_passes_through(self, logins):
         async def stream(scope, receive, send):

@@ -52,6 +52,12 @@ def refusal_in(problem: BaseException) -> AuthError | None:
     return auth_error_in(problem)
 
 
+def log_end(scope: Scope, problem: Exception) -> None:
+    """Log what an application failed with when its connection ended with its login, unless it just let itself stop."""
+    if not isinstance(problem, OSError):
+        _log.info("%s: the application failed when its connection ended", request_line(scope), exc_info=problem)
+
+
 def note_failure(problem: Exception) -> None:
     """Drop the mark of a refusal if the application fails with something else: it had caught the refusal.
 

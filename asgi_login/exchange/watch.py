@@ -46,15 +46,16 @@ class Watch:
                 return config.complete(error)
         return None
 
-    def cuts(self, message: Message) -> bool:
-        """Tell whether a part of a response must not be sent any more.
+    def concerns(self, message: Message) -> bool:
+        """Tell whether a part of a response is one of several. A response in one piece was decided before."""
+        self._streams = self._streams or message.get("more_body", False)
+        return self._streams
 
-        A response in one piece is let through: it was decided before.
-        """
-        if not (self._streams or message.get("more_body", False)):
-            return False
-        self._streams = True
-        return self.end() is not None
+    def clears(self) -> bool:
+        """Tell whether certainly none of the logins was ended, as far as a process that hears the store can know."""
+        return all(
+            config.revocation is None or config.revocation.clears(token) for config, token in self.identities.items()
+        )
 
     async def judge(self) -> AuthError | None:
         """Return why one of the logins has ended, asking the store where this process may have missed it.
@@ -70,7 +71,7 @@ class Watch:
                     return config.complete(error)
         return None
 
-    def names(self) -> set[tuple[str, str]]:
+    def entry_keys(self) -> set[tuple[str, str]]:
         """Return the kind and value of each entry that would end one of the logins."""
         found: set[tuple[str, str]] = set()
         for token in self.identities.values():

@@ -3,16 +3,19 @@
 from collections.abc import Awaitable
 
 from asgi_login.auth import AnyAuth
-from asgi_login.errors import AuthError
-from asgi_login.exchange.fallback import IN_PLACE, auth_error_in, is_another_failure, log_refusal
+from asgi_login.errors import AuthError, ServiceUnavailable
+from asgi_login.exchange.ending_websocket import EndingWebSocket
+from asgi_login.exchange.fallback import IN_PLACE, auth_error_in, is_another_failure, log_end, log_refusal
 from asgi_login.exchange.handshake import Handshake
 from asgi_login.exchange.open_connections import OpenConnections
-from asgi_login.exchange.open_websocket import OpenWebSocket
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.exchange.response_headers import start_of_response
 from asgi_login.exchange.responses import answer, close_accepted
 from asgi_login.exchange.watch import is_caused_by_end
 from asgi_login.scope import ASGIApp, Cookies, Message, Receive, Scope, Send
+
+# How frameworks close a websocket whose handler fails with an exception that they do not know.
+_FAILURES = frozenset({1000, 1011, 4500})
 
 
 class WebSocketRecord(RequestRecord):
@@ -40,7 +43,7 @@ class WebSocketRecord(RequestRecord):
         self._deny = deny
         self._handshake = Handshake(receive)
         self._connections = connections
-        self._open: OpenWebSocket | None = None
+        self._open: EndingWebSocket | None = None
         self._accepted = False
         self._ended = False
         self._replaced = False
@@ -50,8 +53,12 @@ class WebSocketRecord(RequestRecord):
         # An open websocket counts as use.
         self.hold_open()
         super().end_with_login(manager)
-        if self.watch is not None:
-            self._open = OpenWebSocket(self.watch, self._scope, self._send, self._handshake)
+        if self.watch is None:
+            return
+        if self._open is not None:
+            self._open.replace(self.watch)
+            return
+        self._open = EndingWebSocket(self.watch, self._scope, self._send, self._handshake, self._connections)
 
     def close(self) -> None:
         """End the websocket."""
@@ -69,9 +76,10 @@ class WebSocketRecord(RequestRecord):
             return
         kind = message["type"]
         if self._open is not None:
-            if self._open.is_over and kind == "websocket.close":
+            if kind != "websocket.close":
+                self._open.check()
+            elif self._open.is_over:
                 return
-            await self._open.check()
         if kind == "websocket.http.response.body":
             await self._send(message)
             return
@@ -79,7 +87,9 @@ class WebSocketRecord(RequestRecord):
         denies = kind == "websocket.http.response.start"
         closes = kind == "websocket.close"
         # Anything but an end is the application's own handler speaking.
-        ends_badly = closes or (denies and message["status"] >= 500)  # noqa: PLR2004
+        ends_badly = denies and message["status"] >= 500  # noqa: PLR2004
+        if closes:
+            ends_badly = not isinstance(refusal, ServiceUnavailable) or message.get("code", 1000) in _FAILURES
         if refusal is not None and ends_badly and not is_another_failure(self._outside):
             await self._refuse(refusal)
             return
@@ -89,6 +99,7 @@ class WebSocketRecord(RequestRecord):
     async def handle_exception(self, problem: Exception) -> None:
         """Close with the answer to an exception that escaped the application if it is an AuthError, else raise it."""
         if self._open is not None and self._open.is_over and is_caused_by_end(problem):
+            log_end(self._scope, problem)
             return
         error = auth_error_in(problem)
         if error is None:
@@ -142,9 +153,8 @@ class WebSocketRecord(RequestRecord):
             self._ended = True
         if kind in {"websocket.accept", "websocket.http.response.start"}:
             message = start_of_response(message, self)
+        if self._open is not None and self._ended:
+            self._open.leave()
         await self._send(message)
-        if self._open is not None:
-            if kind == "websocket.accept":
-                self._open.join(self._connections)
-            elif self._ended:
-                self._open.leave()
+        if self._open is not None and kind == "websocket.accept":
+            self._open.join()

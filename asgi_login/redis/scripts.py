@@ -94,7 +94,7 @@ local memory, server = redis.call('INFO', 'memory'), redis.call('INFO', 'server'
 local limit, policy = string.match(memory, '\\nmaxmemory:(%d+)'), string.match(memory, 'maxmemory_policy:([%w-]+)')
 local at, role, id = state()
 local version = string.match(server, 'redis_version:(%d+)')
-return {at, epoch, role, id, last[1] and last[1][1] or '0-0', limit, policy, version}
+return {at, epoch, role, id, last[1] and last[1][1] or '0-0', limit or '', policy or '', version or ''}
 """
 )
 # KEYS: log, epoch.
@@ -114,7 +114,8 @@ if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[4]) then
   local oldest, seen = nil, math.huge
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
-    local at = cjson.decode(all[i + 1]).seen
+    local is_good, device = pcall(cjson.decode, all[i + 1])
+    local at = is_good and type(device) == 'table' and tonumber(device.seen) or 0
     if at < seen then oldest, seen = all[i], at end
   end
   redis.call('HDEL', KEYS[1], oldest)

@@ -22,7 +22,10 @@ class StoreOptions:
 
     @property
     def cut_off_ahead(self) -> int:
-        """How far cut-offs may be ahead of the store's clock, in seconds, where several come in one second."""
+        """By how many seconds a cut-off may lie ahead of time, if a user is logged out several times in a second.
+
+        It is less than the margin of a view, so that a process that begins to follow asks about whatever it ends.
+        """
         return int(self.max_staleness.total_seconds())
 
     def __post_init__(self) -> None:

@@ -32,7 +32,7 @@ class Beginning:
     """Where a process begins to follow the log.
 
     Attributes:
-        position: The end of the log.
+        position: The end of the log, or somewhat before.
         now: The store's clock, in seconds since the epoch, read at the same moment.
         epoch: A random text that lives as long as the store's data. If it changes, the data was lost.
         writer: A text that changes when other hands take over the writing, which may not have the last entries: after a

@@ -19,7 +19,11 @@ PAGE = (Path(__file__).parents[2] / "docs" / "how-to" / "scale-out.md").read_tex
 PACKAGE = Path(asgi_login.__file__).parent
 # What is logged of a store: by the store itself, and where the request that waits for it ends.
 ABOUT_STORES = [*PACKAGE.glob("stores/**/*.py"), *PACKAGE.glob("redis/*.py")]
-ABOUT_REQUESTS = [PACKAGE / "exchange" / "record.py", PACKAGE / "sessions" / "devices.py"]
+ABOUT_REQUESTS = [
+    PACKAGE / "exchange" / "open_connections.py",
+    PACKAGE / "exchange" / "record.py",
+    PACKAGE / "sessions" / "devices.py",
+]
 
 
 def test_the_server_of_the_compose_file_is_accepted_and_forgets_nothing_in_a_restart(make_server):

@@ -4,7 +4,8 @@ import time
 from contextlib import asynccontextmanager
 
 import anyio
-from conformance.driver import bearer
+import anyio.to_thread
+from conformance.driver import bearer, make_scope
 from open_sockets import open_socket
 from stores.asking import following, until
 from stores.tokens import token
@@ -15,9 +16,9 @@ from asgi_login.redis import RedisStore
 SECRET = "0123456789-abcdefghij-ABCDEFGHIJ-KLMNOPQRST"
 
 
-def process(url):
+def process(url, **options):
     """Return the manager of one process."""
-    manager = LoginManager(SECRET, store=RedisStore(url))
+    manager = LoginManager(SECRET, store=RedisStore(url, **options))
 
     @manager.user_loader
     async def load_user(sub):
@@ -67,8 +68,8 @@ def test_websockets_stay_open_while_the_store_does_not_answer_and_are_judged_aft
         here = process(server.url)
         await following(here.config.revocation)
         async with connected(here, "ada", "bob") as (ada, bob):
+            # As another process would have written it, without the line of the log, which is lost.
             server.say("SET", "{asgi-login:default}:u:ada", f"{int(time.time()) + 1}:")
-            # As another process would have done it, without the line of the log, which is lost.
             server.say("SAVE")
             server.kill()
             await until(lambda: not here.config.revocation.clears(token(time.time() + 3600)))
@@ -76,5 +77,83 @@ def test_websockets_stay_open_while_the_store_does_not_answer_and_are_judged_aft
             await anyio.to_thread.run_sync(server.start)
             await until(lambda: is_closed(ada))
             assert not is_closed(bob)
+
+    anyio.run(main)
+
+
+def test_a_stream_whose_end_was_missed_is_broken_off_at_its_next_part(server):
+    async def main():
+        here = process(server.url)
+        await following(here.config.revocation)
+        sent, goes_on = [], anyio.Event()
+
+        async def stream(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"one", "more_body": True})
+            await goes_on.wait()
+            await send({"type": "http.response.body", "body": b"two", "more_body": True})
+
+        async def hear(message):
+            sent.append(message)
+
+        token_of_ada = here.create_access_token(data={"sub": "ada"})
+        app = AuthMiddleware(stream, here, end_connections=True)
+        told = []
+        here.config.revocation.subscribe(told.append)
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(app, make_scope("http", "/", headers=[bearer(token_of_ada)], method="GET"), None, hear)
+            await until(lambda: len(sent) == 2)
+            server.say("FLUSHALL")
+            server.say("SET", "{asgi-login:default}:u:ada", f"{int(time.time()) + 1}:")
+            await until(lambda: None in told)
+            goes_on.set()
+        assert [message.get("body") for message in sent] == [None, b"one"]
+
+    anyio.run(main)
+
+
+def test_one_login_that_cannot_be_judged_keeps_no_other_websocket_open(server):
+    async def main():
+        here, there = process(server.url), process(server.url)
+        await following(here.config.revocation)
+        async with connected(here, "eve", "ada") as (eve, ada):
+            server.say("FLUSHALL")
+            server.say("SET", "{asgi-login:default}:u:eve", "soon")
+            await there.revoke_user("ada")
+            await until(lambda: is_closed(ada))
+            server.say("SET", "{asgi-login:default}:u:eve", f"{int(time.time()) + 1}:")
+            await until(lambda: is_closed(eve))
+
+    anyio.run(main)
+
+
+def test_a_websocket_that_was_let_in_while_the_store_was_down_is_judged_when_it_is_back(server):
+    async def main():
+        here = process(server.url, insecure_fail_open=True)
+        ended = here.create_access_token(data={"sub": "ada"})
+        await process(server.url).revoke_token(ended)
+        server.freeze()
+        app = AuthMiddleware(listen, here, end_connections=True)
+        async with anyio.create_task_group() as tasks:
+            socket = await open_socket(tasks, app, bearer(ended))
+            server.thaw()
+            await until(lambda: is_closed(socket))
+
+    anyio.run(main)
+
+
+def test_a_loop_on_which_nothing_but_a_websocket_is_follows_the_store_too(server):
+    async def main():
+        here, there = process(server.url), process(server.url)
+
+        def warm_up():
+            anyio.run(following, here.config.revocation)
+
+        async with connected(here, "ada"):
+            # The first loop has ended, and with it what followed there.
+            await anyio.to_thread.run_sync(warm_up)
+        async with connected(here, "bob") as (bob,):
+            await there.revoke_user("bob")
+            await until(lambda: is_closed(bob), 2)
 
     anyio.run(main)

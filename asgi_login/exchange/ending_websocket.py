@@ -2,9 +2,11 @@
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from asgi_login.errors import AuthError, InvalidToken
+from asgi_login.exchange.event_loop import EventLoop
 from asgi_login.exchange.fallback import CLOSED, log_refusal
 from asgi_login.exchange.handshake import Handshake
 from asgi_login.exchange.open_connections import OpenConnections
@@ -17,8 +19,11 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("asgi_login")
 
+# Seconds for which the application is kept until the close has gone out.
+_PATIENCE = 1.0
 
-class OpenWebSocket:
+
+class EndingWebSocket:
     """A websocket that is closed with 4401 when its login ends.
 
     Args:
@@ -26,19 +31,33 @@ class OpenWebSocket:
         scope: Of the websocket.
         send: The server's.
         handshake: What the application receives by.
+        connections: The open ones.
 
     Attributes:
         is_over: Whether it was closed for that reason.
     """
 
-    __slots__ = ("_closed", "_forget", "_handshake", "_scope", "_send", "_waiting", "is_over", "watch")
+    __slots__ = (
+        "_closed",
+        "_connections",
+        "_forget",
+        "_handshake",
+        "_scope",
+        "_send",
+        "_waiting",
+        "_watch",
+        "is_over",
+    )
 
-    def __init__(self, watch: Watch, scope: Scope, send: Send, handshake: Handshake) -> None:
+    def __init__(
+        self, watch: Watch, scope: Scope, send: Send, handshake: Handshake, connections: OpenConnections
+    ) -> None:
         # Here, because it takes half as long as the rest of the package, and only websockets need it.
         from anyio import Event  # noqa: PLC0415
 
-        self.watch: Watch = watch
         self.is_over: bool = False
+        self._watch = watch
+        self._connections = connections
         self._scope = scope
         self._send = send
         self._handshake = handshake
@@ -46,9 +65,17 @@ class OpenWebSocket:
         self._waiting: set[CancelScope] = set()
         self._closed = Event()
 
-    def join(self, connections: OpenConnections) -> None:
+    def replace(self, watch: Watch) -> None:
+        """Be closed when one of these logins ends, in place of those before."""
+        is_open = self._forget is not None
+        self.leave()
+        self._watch = watch
+        if is_open:
+            self.join()
+
+    def join(self) -> None:
         """Be closed when the login ends, also while the websocket is silent."""
-        self._forget = connections.add(self.watch, self._close)
+        self._forget = self._connections.add(self._watch, self._close)
 
     def leave(self) -> None:
         """Not be closed any more."""
@@ -58,38 +85,38 @@ class OpenWebSocket:
 
     async def receive(self) -> Message:
         """Return the next message; once the login has ended, a disconnect."""
-        from anyio import CancelScope  # noqa: PLC0415
+        from anyio import CancelScope, move_on_after  # noqa: PLC0415
 
-        if not await self._ends():
+        if not self._ends():
             with CancelScope() as waiting:
                 self._waiting.add(waiting)
                 try:
                     message = await self._handshake.receive()
                 finally:
                     self._waiting.discard(waiting)
-                if not await self._ends():
+                if not self._ends():
                     return message
-        await self._closed.wait()
+        # The application must not leave before the client has been told, as far as the client listens.
+        with move_on_after(_PATIENCE):
+            await self._closed.wait()
         return {"type": "websocket.disconnect", "code": CLOSE_UNAUTHORIZED, "reason": InvalidToken.error}
 
-    async def check(self) -> None:
+    def check(self) -> None:
         """Close the websocket if its login has ended.
 
         Raises:
             LoginEndedError: It has.
         """
-        if await self._ends():
+        if self._ends():
             raise LoginEndedError("the login of this websocket has ended")
 
-    async def _ends(self) -> bool:
-        if self.is_over:
-            return True
-        error = self.watch.end()
-        if error is not None and self._forget is not None:
-            await self._close(error)
+    def _ends(self) -> bool:
+        error = None if self.is_over or self._forget is None else self._watch.end()
+        if error is not None:
+            self._close(error)
         return self.is_over
 
-    async def _close(self, error: AuthError) -> None:
+    def _close(self, error: AuthError) -> None:
         if self.is_over or self._handshake.has_left:
             return
         self.is_over = True
@@ -98,6 +125,10 @@ class OpenWebSocket:
         # First: a server need not end a `receive` when somebody else closes, and granian does not close before it ends.
         for waiting in self._waiting:
             waiting.cancel()
+        # By itself: the application may be cancelled at any time, and a client need not take the close.
+        EventLoop().start(partial(self._say_so, error))
+
+    async def _say_so(self, error: AuthError) -> None:
         try:
             await self._send(close_accepted(error))
         except Exception as problem:  # noqa: BLE001 - servers raise what they like if the client has gone

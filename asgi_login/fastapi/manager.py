@@ -10,13 +10,13 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
 from asgi_login.auth import Auth
-from asgi_login.config import Sessions
 from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.fastapi.dependency import Authentication, OptionalUser, Subject
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
 from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
+from asgi_login.settings import Sessions
 from asgi_login.stores import Store
 from asgi_login.tokens import Secret
 from asgi_login.transports import BearerTransport, CookieTransport, Transport

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 
 from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import auth_of_manager, refusal, settings_of, token_of
-from asgi_login.config import Config, Sessions, positive_timedelta, warn_of_relative_next
+from asgi_login.config import Config, warn_of_relative_next
 from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
@@ -17,6 +17,7 @@ from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of
 from asgi_login.manager.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
+from asgi_login.settings import Sessions, positive_timedelta
 from asgi_login.stores import Store
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie

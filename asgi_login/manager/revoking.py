@@ -5,10 +5,11 @@ from datetime import timedelta
 from functools import partial
 
 from asgi_login.auth import auth_of_manager, get_auth, token_of
-from asgi_login.config import Config, Sessions
+from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.sessions import device_of, list_device
+from asgi_login.settings import Sessions
 from asgi_login.stores import Device, Revocation, Store
 from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken, is_text
 from asgi_login.transports import CookieTransport

@@ -4,7 +4,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Final
 
-from asgi_login.config import Sessions
+from asgi_login.settings import Sessions
 
 _COOKIE = ("path", "domain", "secure", "httponly", "samesite", "max_age", "partitioned", "trusted_origins")
 _TRANSPORTS = (

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from asgi_login.config import Config, Sessions
+from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import Cookies, Scope, header
 from asgi_login.sessions import session
 from asgi_login.sessions.remember import find_remembered, remember_login
+from asgi_login.settings import Sessions
 from asgi_login.tokens import VerifiedToken, check_scope_names, is_text
 
 # What we write ourselves, and what RFC 7519 and RFC 8693 give a meaning of its own.

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, cast
 
-from asgi_login.config import Config, Sessions
+from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import NO_COOKIES, Cookies, Scope
 from asgi_login.sessions.fingerprint import fingerprint
+from asgi_login.settings import Sessions
 from asgi_login.tokens import (
     ACCESS,
     ACCESS_ONLY,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, TypeVar
 from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.stores.devices import Device
 from asgi_login.stores.entry import Entry, Kind, Revocable
+from asgi_login.stores.families import Rotation, Use
 from asgi_login.stores.protocol import LocalChannel, Store, UnsafeStore
 from asgi_login.stores.revocation.view import View
 
@@ -190,6 +191,38 @@ class Revocation:
             ServiceUnavailable: The store does not answer.
         """
         return await self._call(lambda: self._channel.devices(sub))
+
+    async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> int | None:
+        """Begin the family of a login that happens now; it ends when it is idle for too long, and after its lifetime.
+
+        Returns:
+            `rev` for the tokens of the login, or None: as `known_cut_off`, and exact.
+
+        Raises:
+            ServiceUnavailable: The store did not say that it was written.
+        """
+        cut_off = await self._call(lambda: self._channel.start_family(sid, sub, idle=idle, lifetime=lifetime))
+        return None if cut_off is None else cut_off.at
+
+    async def rotate(self, use: Use) -> Rotation:
+        """Use a token up. If it was used up before, its session is ended, and every process hears of it.
+
+        Raises:
+            ServiceUnavailable: The store did not say what came of it. It may have been done: then the same use within
+                the window has the outcome "again".
+        """
+        rotation = await self._call(lambda: self._channel.rotate(use))
+        if rotation.outcome == "reused":
+            self._hear_own(Entry("s", use.sid, self._now() + self._keep))
+        return rotation
+
+    async def end_family(self, sid: str) -> None:
+        """End a family, whose tokens are of no use from then on. Other tokens of the session go on.
+
+        Raises:
+            ServiceUnavailable: The store did not say that it was written.
+        """
+        await self._call(lambda: self._channel.end_family(sid))
 
     def subscribe(self, callback: Callable[[Entry | None], None]) -> None:
         """Call `callback` with each entry that is heard, also more than once.

@@ -15,7 +15,8 @@ from asgi_login.exchange import safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires_scopes
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
-from asgi_login.settings import Sessions
+from asgi_login.refresh import TokenPair
+from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Device, MemoryStore
 from asgi_login.tokens import Key
 from asgi_login.transports import BearerTransport, CookieTransport, HeaderTransport, Transport
@@ -38,8 +39,10 @@ __all__ = [
     "LoginNotFresh",
     "MemoryStore",
     "NotAuthenticated",
+    "Refresh",
     "ServiceUnavailable",
     "Sessions",
+    "TokenPair",
     "Transport",
     "current_auth",
     "fresh_login_required",

@@ -16,7 +16,7 @@ from asgi_login.errors import (
     check_exception,
 )
 from asgi_login.loader import UserLoader, is_async_callable
-from asgi_login.settings import Sessions, check_login_url, check_type, is_route_name, positive_timedelta
+from asgi_login.settings import Refresh, Sessions, check_login_url, check_type, is_route_name, positive_timedelta
 from asgi_login.stores import Revocation
 from asgi_login.tokens import TokenCodec, check_scope_names
 from asgi_login.transports import CookieTransport, OriginCheck, Transport, check_transports, parse_origins
@@ -45,6 +45,7 @@ class Config:
     token_url: str | None
     default_expiry: timedelta
     sessions: Sessions | None
+    refresh: Refresh | None
     redirect_to: str | None
     not_authenticated_exception: ExceptionOrClass | None
     out_of_scope_exception: ExceptionOrClass | None
@@ -60,6 +61,7 @@ class Config:
         check_type("realm", self.realm, str)
         check_type("token_url", self.token_url, str, type(None))
         check_type("sessions", self.sessions, Sessions, type(None))
+        check_type("refresh", self.refresh, Refresh, type(None))
         if not callable(self.clock):
             raise TypeError("clock is a function that returns seconds since the epoch, like time.time")
         if not _NAME.fullmatch(self.name):
@@ -88,6 +90,11 @@ class Config:
             raise ValueError(
                 "a manager with only a public key must name its audience=, or an ID token made for another service "
                 "logs its user in here; if the issuer sends no usable aud, say insecure_any_audience=True"
+            )
+        if self.refresh is not None:
+            raise ValueError(
+                "refresh= needs a key that signs, and this manager has only a public one: pass the private key, or "
+                "leave refresh tokens to the service that issues tokens"
             )
         if self.sessions is not None and self.sessions.protection == "strong":
             raise ValueError(

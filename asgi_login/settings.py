@@ -1,13 +1,15 @@
-"""What an application sets in groups: Sessions, for logins in the browser."""
+"""What an application sets in groups: Sessions, for logins in the browser, and Refresh, for refresh tokens."""
 
 import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 from urllib.parse import urlsplit
 
 _LONGEST = timedelta(days=36_525)
+# Amazon Cognito's.
+_LONGEST_WINDOW = timedelta(minutes=1)
 _URL = re.compile(r"[\x21-\x7e]+")
 
 
@@ -45,8 +47,7 @@ class Sessions:
 
     def __post_init__(self) -> None:
         for name in ("idle", "lifetime", "remember_for", "remember_at_most", "fresh_for"):
-            if not timedelta(seconds=1) <= positive_timedelta(name, getattr(self, name)) <= _LONGEST:
-                raise ValueError(f"{name} must be at least a second and at most 100 years")
+            _check_duration(name, getattr(self, name))
         if self.idle > self.lifetime:
             raise ValueError("idle must not be longer than lifetime")
         if self.remember_for > self.remember_at_most:
@@ -57,6 +58,44 @@ class Sessions:
         if self.protection not in ("basic", "strong", None):
             raise ValueError(f'protection is "basic", "strong" or None, not {self.protection!r}')
         check_login_url("reauthenticate_at", self.reauthenticate_at)
+
+
+# Without slots, as Sessions.
+@dataclass(frozen=True, kw_only=True)
+class Refresh:
+    """Settings of refresh tokens. Each use of one brings a new one, so that the use of a copy is noticed.
+
+    Attributes:
+        idle: How long a login lives without a use of its refresh token.
+        lifetime: How long it lives at most, however often it is refreshed.
+        reuse_window: How long a token that was used is good once more, for a client that lost the answer or asked twice
+            at the same time; at most a minute. A use after that ends the login, whoever sent it. With `timedelta(0)` a
+            lost answer ends the login too.
+    """
+
+    idle: timedelta = timedelta(days=15)
+    lifetime: timedelta = timedelta(days=30)
+    # Supabase's.
+    reuse_window: timedelta = timedelta(seconds=10)
+
+    def __post_init__(self) -> None:
+        _check_duration("idle", self.idle)
+        _check_duration("lifetime", self.lifetime)
+        if self.idle > self.lifetime:
+            raise ValueError("idle must not be longer than lifetime")
+        if self.reuse_window != timedelta(0):
+            positive_timedelta("reuse_window", self.reuse_window)
+            if self.reuse_window > _LONGEST_WINDOW:
+                raise ValueError("reuse_window must be at most a minute: as long, a copy of a token can be used unseen")
+
+
+REUSE_WINDOW: Final = Refresh.reuse_window
+"""That of remember tokens, which no browser sends again on purpose: it is not configured."""
+
+
+def _check_duration(name: str, value: timedelta) -> None:
+    if not timedelta(seconds=1) <= positive_timedelta(name, value) <= _LONGEST:
+        raise ValueError(f"{name} must be at least a second and at most 100 years")
 
 
 def is_route_name(url: str) -> bool:

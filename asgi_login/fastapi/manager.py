@@ -16,7 +16,7 @@ from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
 from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
-from asgi_login.settings import Sessions
+from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Store
 from asgi_login.tokens import Secret
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
@@ -47,6 +47,7 @@ class CoreSettings(TypedDict, total=False):
     redirect_to: str | None
     error_body: Callable[[AuthError], Mapping[str, object]] | None
     store: Store | None
+    refresh: Refresh | None
     name: str
     realm: str
     token_cache_size: int

@@ -48,7 +48,12 @@ def log_in(
     if settings.stamp is not None and user is None:
         raise TypeError("with Sessions(stamp=) the stamp needs the user: login_user(request, sub, user=user)")
     now = config.clock()
-    kept = {**_own_claims(claims), "sub": sub, "sid": config.tokens.random_id(), "mgr": config.name}
+    kept = {
+        **own_claims("login_user(claims=)", claims),
+        "sub": sub,
+        "sid": config.tokens.random_id(),
+        "mgr": config.name,
+    }
     kept |= {"auth_time": int(now), "permanent": permanent, **config.rev_claim(sub)}
     granted = check_scope_names("scopes", scopes)
     if granted:
@@ -93,12 +98,16 @@ def log_out(config: Config) -> Cookies:
     return cookies if forgotten is None else {**cookies, forgotten.cookie_name: forgotten.delete_cookie_header()}
 
 
-def _own_claims(claims: Mapping[str, object] | None) -> dict[str, object]:
-    """Return the application's own claims of a session, after making sure that none is one of ours."""
+def own_claims(argument: str, claims: Mapping[str, object] | None) -> dict[str, object]:
+    """Return the application's own claims of a login, after making sure that none is one of ours.
+
+    Raises:
+        ValueError: One is.
+    """
     own = dict(claims or {})
     reserved = _RESERVED.intersection(own)
     if reserved:
-        raise ValueError(f"login_user(claims=) cannot set {', '.join(sorted(reserved))}: choose other names")
+        raise ValueError(f"{argument} cannot set {', '.join(sorted(reserved))}: choose other names")
     return own
 
 

@@ -95,7 +95,7 @@ def test_a_family_ends_when_it_is_idle_and_at_its_end(place, limit):
         assert await outcomes(here, use(1, window=60, **({"idle": 0.2} if limit == "idle" else {}))) == ["won"]
         with anyio.fail_after(5):
             # Looks only, so that no use keeps it alive.
-            while (await outcomes(here, use(2, advances=False))) == ["won"]:
+            while (await outcomes(here, use(2, advances=False))) == ["won"]:  # noqa: ASYNC110 - only the store can tell
                 await anyio.sleep(0.02)
         assert await outcomes(here, use(2)) == ["gone"]
 

@@ -71,17 +71,9 @@ async def issue_pair(
         ValueError: The manager has no refresh tokens, or a claim is reserved or has no JSON form.
     """
     settings, revocation = _refreshing(config)
-    for name, value in {"sub": sub, **({} if client_id is None else {"client_id": client_id})}.items():
-        if not is_text(value):
-            raise TypeError(f"{name} is a non-empty str of at most 255 characters, not {type(value).__name__}")
-    if user is None and config.sessions is not None and config.sessions.stamp is not None:
-        raise TypeError("with Sessions(stamp=) the stamp needs the user: issue_tokens(sub, user=user)")
-    scope, sid = " ".join(check_scope_names("scopes", scopes)), config.tokens.random_id()
-    login = {**own_claims("claims=", claims), **stamp_claim(config, user), "sub": sub, "sid": sid, "mgr": config.name}
-    login |= {"auth_time": int(config.clock()), "gen": 1}
-    login |= {} if client_id is None else {"client_id": client_id}
-    login |= {"scope": scope} if scope else {}
-    lifetime = settings.lifetime.total_seconds()
+    scope = " ".join(check_scope_names("scopes", scopes))
+    login = {**own_claims("claims=", claims, "client_id"), **_login(config, sub, user, client_id, scope)}
+    sid, lifetime = str(login["sid"]), settings.lifetime.total_seconds()
     rev = await revocation.start_family(sid, sub, idle=settings.idle.total_seconds(), lifetime=lifetime)
     login |= {} if rev is None else {"rev": rev}
     return _pair(config, settings, login, scope, left=lifetime)
@@ -126,6 +118,22 @@ async def refresh_pair(
     return _pair(config, settings, {**claims, "gen": generation_of(shown) + 1}, granted, left=left)
 
 
+def _login(config: Config, sub: str, user: Any, client_id: str | None, scope: str) -> dict[str, object]:  # noqa: ANN401
+    """Return the claims of the refresh token of a new login."""
+    for name, value in {"sub": sub, **({} if client_id is None else {"client_id": client_id})}.items():
+        if not is_text(value):
+            raise TypeError(f"{name} is a non-empty str of at most 255 characters, not {type(value).__name__}")
+    if user is None and config.sessions is not None and config.sessions.stamp is not None:
+        raise TypeError("with Sessions(stamp=) the stamp needs the user: issue_tokens(sub, user=user)")
+    claims = {**stamp_claim(config, user), "sub": sub, "sid": config.tokens.random_id(), "mgr": config.name, "gen": 1}
+    claims["auth_time"] = int(config.clock())
+    if client_id is not None:
+        claims["client_id"] = client_id
+    if scope:
+        claims["scope"] = scope
+    return claims
+
+
 def _read(config: Config, token: str, client_id: str | None) -> VerifiedToken:
     """Verify a refresh token of this manager's, for this client.
 
@@ -139,7 +147,7 @@ def _read(config: Config, token: str, client_id: str | None) -> VerifiedToken:
         raise InvalidToken("not ASCII") from None
     check_owner(config, shown)
     # RFC 6749 §10.4: it is bound to the client that it was issued to.
-    if shown.claims.get("client_id") not in {None, client_id}:
+    if "client_id" in shown.claims and (client_id is None or shown.claims["client_id"] != client_id):
         raise InvalidToken("client_id: another client's")
     if not is_text(shown.claims.get("sid")) or generation_of(shown) < 1:
         raise InvalidToken("sid or gen: missing in a refresh token")

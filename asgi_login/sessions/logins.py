@@ -98,16 +98,16 @@ def log_out(config: Config) -> Cookies:
     return cookies if forgotten is None else {**cookies, forgotten.cookie_name: forgotten.delete_cookie_header()}
 
 
-def own_claims(argument: str, claims: Mapping[str, object] | None) -> dict[str, object]:
+def own_claims(argument: str, claims: Mapping[str, object] | None, *reserved: str) -> dict[str, object]:
     """Return the application's own claims of a login, after making sure that none is one of ours.
 
     Raises:
         ValueError: One is.
     """
     own = dict(claims or {})
-    reserved = _RESERVED.intersection(own)
-    if reserved:
-        raise ValueError(f"{argument} cannot set {', '.join(sorted(reserved))}: choose other names")
+    ours = {*_RESERVED, *reserved}.intersection(own)
+    if ours:
+        raise ValueError(f"{argument} cannot set {', '.join(sorted(ours))}: choose other names")
     return own
 
 

@@ -14,7 +14,7 @@ from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.manager.issuing import Issuing
 from asgi_login.manager.no_dependency import NotADependency
-from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of
+from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of, starting_of
 from asgi_login.manager.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
@@ -281,7 +281,8 @@ class LoginManager(Issuing, Revoking, FixedAttributes, NotADependency, Generic[U
             insecure_cross_origin: Log in though another site sent this request. For the page that a login provider
                 posts its signed answer to, which must check that signature.
 
-        The current request's Auth stays what it is.
+        The current request's Auth stays what it is. With a store, a login that is remembered is written there before
+        the response starts; if that fails, the response is a 503, and nobody is logged in.
 
         Raises:
             CrossOriginRequest: Another site sent this request (login CSRF).
@@ -307,9 +308,11 @@ class LoginManager(Issuing, Revoking, FixedAttributes, NotADependency, Generic[U
             claims=claims,
         )
         record.cookies = {**record.cookies, **cookies}
+        starting = starting_of(self._config, token, remembered_until=remembered_until)
         listing = listing_of(self._config, scope, token, remembered_until=remembered_until)
-        if listing is not None:
-            record.writes = (*record.writes, listing)
+        record.writes = (*record.writes, *filter(None, (starting, listing)))
+        # Who is told 503 must not find themselves logged in, by a login that would not be remembered.
+        record.cookies_if_unwritten = {**record.cookies_if_unwritten, **log_out(self._config)}
 
     def logout_user(self, connection: AnyScope | HasScope, *, everywhere: bool = False) -> None:
         """Log the user of this browser out: session and remember cookie are deleted.

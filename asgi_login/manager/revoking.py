@@ -190,6 +190,17 @@ async def _all_of(writes: Iterable[Callable[[], Awaitable[None]]]) -> None:
         await write()
 
 
+def starting_of(
+    config: Config, token: VerifiedToken, *, remembered_until: float | None
+) -> Callable[[], Awaitable[object]] | None:
+    """Return what tells the store of a new login that is remembered, or None if there is nothing to tell."""
+    if config.revocation is None or config.sessions is None or remembered_until is None:
+        return None
+    idle, lifetime = remembered_until - config.clock(), config.sessions.remember_at_most.total_seconds()
+    sid = _text_claim(token, "sid")
+    return partial(config.revocation.start_family, sid, token.sub, idle=idle, lifetime=lifetime)
+
+
 def listing_of(
     config: Config, scope: Scope, token: VerifiedToken, *, remembered_until: float | None
 ) -> Callable[[], Awaitable[None]] | None:

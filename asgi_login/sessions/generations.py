@@ -12,7 +12,7 @@ from asgi_login.errors import InvalidToken
 from asgi_login.scope import Scope, request_line
 from asgi_login.sessions.session import log
 from asgi_login.stores import Revocation, Use
-from asgi_login.tokens import VerifiedToken
+from asgi_login.tokens import VerifiedToken, is_text
 
 
 def generation_of(token: VerifiedToken) -> int:
@@ -42,7 +42,7 @@ async def use_up(
     Args:
         config: The settings of the manager, which has a store.
         scope: Of the request, for the log.
-        token: A token with `sid` and `auth_time`.
+        token: A token with `auth_time`.
         idle: Seconds that the next token can be used.
         window: Seconds within which this token is still good.
         until: The login lives at least until then, if it is used; in seconds since the epoch, or 0.
@@ -52,11 +52,14 @@ async def use_up(
         Seconds that the login may live at most.
 
     Raises:
-        InvalidToken: The login was ended; or the token was used before, and the login has ended now.
+        InvalidToken: It has no `sid`, its login was ended, or it was used before and its login has ended now.
         ServiceUnavailable: The store does not answer. The token is good for another try within the window.
     """
+    sid = token.claims.get("sid")
+    if not is_text(sid):
+        raise InvalidToken(f"sid: missing in a {token.kind}")
     use = Use(
-        sid=cast("str", token.claims["sid"]),
+        sid=sid,
         sub=token.sub,
         generation=generation_of(token),
         idle=idle,

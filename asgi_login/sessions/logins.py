@@ -8,7 +8,7 @@ from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import Cookies, Scope, header
 from asgi_login.sessions import session
-from asgi_login.sessions.remember import find_remembered, remember_login
+from asgi_login.sessions.remember import find_remembered, first_generation, remember_login
 from asgi_login.settings import Sessions
 from asgi_login.tokens import VerifiedToken, check_scope_names, is_text
 
@@ -65,7 +65,8 @@ def log_in(
             "https, or in development use CookieTransport.insecure_for_development()"
         )
     if remember or isinstance(remember, timedelta):
-        until, remembered = remember_login(config, {**kept, **_duration(config, settings, remember)}, user, now=now)
+        kept |= {**_duration(config, settings, remember), **first_generation(config)}
+        until, remembered = remember_login(config, kept, user, now=now)
         return token, until, {**cookies, **remembered}
     # Deleted even if nobody was remembered: the cookie there may be that of the user before.
     return token, None, {**log_out(config), **cookies}

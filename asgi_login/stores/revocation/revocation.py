@@ -117,13 +117,20 @@ class Revocation:
             return
         try:
             await self._ask(token)
-        except UnsafeStore:
-            raise
         except ServiceUnavailable as refusal:
-            if not self._options.insecure_fail_open:
+            if not self.overlooks(refusal):
                 raise
-            # Fails open, because the application says that it would rather let ended tokens in than nobody.
-            self._warn(refusal.reason)
+
+    def overlooks(self, refusal: ServiceUnavailable) -> bool:
+        """Tell whether a token is accepted that the store had to be asked about, and that it did not answer."""
+        if isinstance(refusal, UnsafeStore) or not self._options.insecure_fail_open:
+            return False
+        # Fails open, because the application says that it would rather let ended tokens in than nobody.
+        now = self._monotonic()
+        if now >= self._warn_at:
+            self._warn_at = now + _WARN_EVERY
+            log.warning("tokens are accepted that may have been ended (insecure_fail_open): %s", refusal.reason)
+        return True
 
     async def _ask(self, token: Revocable) -> None:
         jti, sid, sub = _text(token.claims.get("jti")), _text(token.claims.get("sid")), token.sub
@@ -261,12 +268,6 @@ class Revocation:
                 listener(entry)
             except Exception:
                 log.exception("a function that was subscribed to what is ended failed")
-
-    def _warn(self, reason: str) -> None:
-        now = self._monotonic()
-        if now >= self._warn_at:
-            self._warn_at = now + _WARN_EVERY
-            log.warning("tokens are accepted that may have been ended (insecure_fail_open): %s", reason)
 
 
 def _text(claim: object) -> str | None:

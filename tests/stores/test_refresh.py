@@ -522,6 +522,7 @@ def test_a_refresh_token_made_by_hand_is_taken(manager):
         {"gen": 1.0},
         {"gen": True},
         {"gen": "1"},
+        {"gen": 2**53},
         {"exp": 1},
         {"exp": ...},
         {"sub": ...},

@@ -1,7 +1,6 @@
 """Logins for any ASGI application."""
 
 from asgi_login.auth import Auth, current_auth, get_auth
-from asgi_login.config import Sessions
 from asgi_login.errors import (
     AuthError,
     CrossOriginRequest,
@@ -17,6 +16,8 @@ from asgi_login.exchange import safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires, requires_scopes
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.refresh import TokenPair
+from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Device, MemoryStore
 from asgi_login.tokens import Key
 from asgi_login.transports import BearerTransport, CookieTransport, HeaderTransport, Transport
@@ -40,8 +41,10 @@ __all__ = [
     "MemoryStore",
     "NotAuthenticated",
     "NotPermitted",
+    "Refresh",
     "ServiceUnavailable",
     "Sessions",
+    "TokenPair",
     "Transport",
     "current_auth",
     "fresh_login_required",

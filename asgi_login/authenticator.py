@@ -6,7 +6,7 @@
 4. The session: its lifetime and its client; or the remember token that restores it. Then, with a store, whether the
    token, its session or its user's logins were ended.
 5. The user loader.
-6. The session's stamp, and its renewal.
+6. The session's stamp, and its renewal. With a store, the remember token that has restored it is used up.
 """
 
 import logging
@@ -16,7 +16,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from asgi_login import sessions
 from asgi_login.auth import Auth, token_of
 from asgi_login.config import Config
-from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken
+from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
 from asgi_login.scope import (
     NO_COOKIES,
     NO_LINES,
@@ -48,17 +48,19 @@ class Authenticator(Generic[UserT]):
     Args:
         config: The settings of the manager.
         renew: What becomes of a session that is in order, of the functions of `sessions`.
+        writes: Whether the cookies are written that `authenticate` returns.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
         reads_lines_only: Whether the transports read only the Authorization and Cookie lines.
     """
 
-    __slots__ = ("_cookies", "_headers", "_renew", "anonymous", "config", "reads_lines_only")
+    __slots__ = ("_cookies", "_headers", "_renew", "_writes", "anonymous", "config", "reads_lines_only")
 
-    def __init__(self, config: Config, renew: Renew = sessions.renew_session) -> None:
+    def __init__(self, config: Config, renew: Renew = sessions.renew_session, *, writes: bool = True) -> None:
         self.config: Config = config
         self._renew = renew
+        self._writes = writes
         self.anonymous: Auth[UserT] = Auth(config)
         # A header that the client set on purpose comes before a cookie that the browser attached by itself.
         self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
@@ -126,6 +128,8 @@ class Authenticator(Generic[UserT]):
                 return self._refused(scope, transport, InvalidToken("no such user")), NO_COOKIES
             return Auth(config, transport, token, user), NO_COOKIES
         outcome = self._session_outcome(scope, transport, token, user, same_client=same_client)
+        if token.kind == REMEMBER and config.revocation is not None and outcome[0].is_authenticated:
+            outcome = await self._use_up(config.revocation, scope, transport, token, outcome)
         if outcome[1] and config.sessions is not None and config.sessions.listed:
             await self._list(scope, outcome[0])
         return outcome
@@ -161,6 +165,26 @@ class Authenticator(Generic[UserT]):
             token, cookies = self._renew(config, scope, token, user, same_client=same_client)
         is_fresh = same_client and token.claims.get("fresh") is True
         return Auth(config, transport, token, user, None, is_fresh), cookies
+
+    async def _use_up(
+        self,
+        revocation: Revocation,
+        scope: Scope,
+        transport: Transport,
+        token: VerifiedToken,
+        outcome: Outcome[UserT],
+    ) -> Outcome[UserT]:
+        """Use up the remember token that has restored a session. Last, so that nothing that fails costs the login."""
+        config, (auth, cookies) = self.config, outcome
+        try:
+            await sessions.use_remembered(config, scope, token, is_replaced=self._writes and bool(cookies))
+        except InvalidToken as error:
+            return self._refused(scope, transport, error.again()), sessions.log_out(config)
+        except ServiceUnavailable as error:
+            if revocation.overlooks(error):
+                return auth, NO_COOKIES
+            return self._refused(scope, transport, error.again()), NO_COOKIES
+        return outcome
 
     async def _list(self, scope: Scope, auth: Auth[UserT]) -> None:
         """Note that a listed login was used, each time it is renewed or restored."""

@@ -5,8 +5,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any, Final, Literal, Protocol
-from urllib.parse import urlsplit
+from typing import Final, Protocol
 
 from asgi_login.errors import (
     AuthError,
@@ -17,6 +16,7 @@ from asgi_login.errors import (
     check_exception,
 )
 from asgi_login.loader import UserLoader, is_async_callable
+from asgi_login.settings import Refresh, Sessions, check_login_url, check_type, is_route_name, positive_timedelta
 from asgi_login.stores import Revocation
 from asgi_login.tokens import TokenCodec, check_scope_names
 from asgi_login.transports import CookieTransport, OriginCheck, Transport, check_transports, parse_origins
@@ -24,58 +24,8 @@ from asgi_login.transports import CookieTransport, OriginCheck, Transport, check
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
 _REALM = re.compile(r"[\x20\x21\x23-\x5b\x5d-\x7e]*")
-_LONGEST = timedelta(days=36_525)
 DEFAULT_TOKEN_URL: Final = "/auth/token"  # noqa: S105 - an address
-_URL = re.compile(r"[\x21-\x7e]+")
 _log = logging.getLogger("asgi_login")
-
-
-# Without slots: a frozen class that has them answers an attribute that is none of its fields with nonsense.
-@dataclass(frozen=True, kw_only=True)
-class Sessions:
-    """Settings of logins in the browser.
-
-    Attributes:
-        idle: How long a login lives without a request.
-        lifetime: How long it lives at most.
-        remember_for: How long after its last use a remembered login can be restored.
-        remember_at_most: How long after the user last proved who they are it can be restored at all.
-        fresh_for: How long after the user proved who they are a login counts as fresh.
-        protection: What a changed client does to a login: "basic", "strong", or None for nothing.
-        fingerprint: What identifies a client, from the scope; None for its address and User-Agent.
-        stamp: A function of the user, such as one that returns the password's hash. When the result changes, all logins
-            of the user end.
-        listed: Whether the store keeps a list of each user's logins, for `manager.devices(sub)`.
-        device: What a login is called there, from the scope; None for its User-Agent, cut to 200 characters.
-        reauthenticate_at: Where a browser whose login is not fresh is sent: a path or an absolute URL.
-    """
-
-    idle: timedelta = timedelta(minutes=15)
-    lifetime: timedelta = timedelta(days=30)
-    remember_for: timedelta = timedelta(days=30)
-    remember_at_most: timedelta = timedelta(days=365)
-    fresh_for: timedelta = timedelta(minutes=10)
-    protection: Literal["basic", "strong"] | None = "basic"
-    fingerprint: Callable[[Any], bytes] | None = field(default=None, repr=False)
-    stamp: Callable[[Any], str] | None = field(default=None, repr=False)
-    listed: bool = False
-    device: Callable[[Any], str] | None = field(default=None, repr=False)
-    reauthenticate_at: str | None = None
-
-    def __post_init__(self) -> None:
-        for name in ("idle", "lifetime", "remember_for", "remember_at_most", "fresh_for"):
-            if not timedelta(seconds=1) <= positive_timedelta(name, getattr(self, name)) <= _LONGEST:
-                raise ValueError(f"{name} must be at least a second and at most 100 years")
-        if self.idle > self.lifetime:
-            raise ValueError("idle must not be longer than lifetime")
-        if self.remember_for > self.remember_at_most:
-            raise ValueError("remember_for must not be longer than remember_at_most")
-        for name in ("fingerprint", "stamp", "device"):
-            if not (getattr(self, name) is None or callable(getattr(self, name))):
-                raise TypeError(f"{name} is a function, or None")
-        if self.protection not in ("basic", "strong", None):
-            raise ValueError(f'protection is "basic", "strong" or None, not {self.protection!r}')
-        check_login_url("reauthenticate_at", self.reauthenticate_at)
 
 
 # Without eq: nobody compares settings, and generating that code takes as long as the rest of the module.
@@ -95,6 +45,7 @@ class Config:
     token_url: str | None
     default_expiry: timedelta
     sessions: Sessions | None
+    refresh: Refresh | None
     redirect_to: str | None
     not_authenticated_exception: ExceptionOrClass | None
     out_of_scope_exception: ExceptionOrClass | None
@@ -106,10 +57,11 @@ class Config:
     routes: Mapping[str, str] = field(default_factory=dict[str, str])
 
     def __post_init__(self) -> None:
-        _check_type("name", self.name, str)
-        _check_type("realm", self.realm, str)
-        _check_type("token_url", self.token_url, str, type(None))
-        _check_type("sessions", self.sessions, Sessions, type(None))
+        check_type("name", self.name, str)
+        check_type("realm", self.realm, str)
+        check_type("token_url", self.token_url, str, type(None))
+        check_type("sessions", self.sessions, Sessions, type(None))
+        check_type("refresh", self.refresh, Refresh, type(None))
         if not callable(self.clock):
             raise TypeError("clock is a function that returns seconds since the epoch, like time.time")
         if not _NAME.fullmatch(self.name):
@@ -138,6 +90,11 @@ class Config:
             raise ValueError(
                 "a manager with only a public key must name its audience=, or an ID token made for another service "
                 "logs its user in here; if the issuer sends no usable aud, say insecure_any_audience=True"
+            )
+        if self.refresh is not None:
+            raise ValueError(
+                "refresh= needs a key that signs, and this manager has only a public one: pass the private key, or "
+                "leave refresh tokens to the service that issues tokens"
             )
         if self.sessions is not None and self.sessions.protection == "strong":
             raise ValueError(
@@ -178,33 +135,6 @@ class Config:
         return error
 
 
-def is_route_name(url: str) -> bool:
-    """Tell whether this is the name of a route, and not a path or URL."""
-    return "/" not in url
-
-
-def check_login_url(argument: str, url: str | None) -> None:
-    """Validate where browsers are sent to log in.
-
-    Raises:
-        ValueError: It is no path, absolute http(s) URL or route name.
-    """
-    if url is None:
-        return
-    _check_type(argument, url, str)
-    try:
-        parts = urlsplit(url)
-    except ValueError:
-        parts = urlsplit("")
-    is_path = url.startswith("/") and not url.startswith("//")
-    is_url = parts.scheme in {"http", "https"} and bool(parts.netloc)
-    if not _URL.fullmatch(url) or "\\" in url or not (is_path or is_url or is_route_name(url)):
-        raise ValueError(
-            f"{argument} is a path like '/login', an absolute http(s) URL, or with the Starlette and FastAPI adapters "
-            f"the name of a route; not {url!r}"
-        )
-
-
 def warn_of_relative_next(config: Config) -> None:
     """Log which login pages may be on another site that cannot send the browser back."""
     reauthenticate_at = None if config.sessions is None else config.sessions.reauthenticate_at
@@ -220,29 +150,9 @@ def warn_of_relative_next(config: Config) -> None:
 
 
 def _check_public_url(url: str | None) -> None:
-    _check_type("public_url", url, str, type(None))
+    check_type("public_url", url, str, type(None))
     if url is not None and not (parse_origins((url,), "public_url") and url.startswith(("http://", "https://"))):
         raise ValueError(f"public_url is the origin of this site, like 'https://shop.example.com'; not {url!r}")
-
-
-def positive_timedelta(name: str, value: timedelta) -> timedelta:
-    """Return `value` if it is a positive timedelta.
-
-    Raises:
-        TypeError: It is no timedelta.
-        ValueError: It is not positive.
-    """
-    if not isinstance(value, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
-        raise TypeError(f"{name} is a timedelta, like timedelta(minutes=15), not {type(value).__name__}")
-    if value <= timedelta(0):
-        raise ValueError(f"{name} must be positive")
-    return value
-
-
-def _check_type(argument: str, value: object, *kinds: type) -> None:
-    if not isinstance(value, kinds):
-        names = " or ".join("None" if kind is type(None) else kind.__name__ for kind in kinds)
-        raise TypeError(f"{argument} must be {names}, not {type(value).__name__}")
 
 
 class HasConfig(Protocol):

@@ -8,7 +8,7 @@ from typing import Any, cast, overload
 from asgi_login.application import Wrapper, path_prefixes, under
 from asgi_login.auth import all_settings_of, blocking_error, write_to_state
 from asgi_login.authenticator import Authenticator, Renew
-from asgi_login.config import Config, HasConfig, is_route_name
+from asgi_login.config import Config, HasConfig
 from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, OpenConnections, RequestRecord, WebSocketRecord, answer
 from asgi_login.manager_clashes import check_managers, check_newcomer
@@ -28,6 +28,7 @@ from asgi_login.scope import (
     Send,
 )
 from asgi_login.sessions import keep_session, renew_session
+from asgi_login.settings import is_route_name
 
 _log = logging.getLogger("asgi_login")
 

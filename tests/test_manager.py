@@ -78,6 +78,7 @@ class TestDefaults:
             "out_of_scope_exception": None,
             "error_body": None,
             "store": None,
+            "refresh": None,
             "name": "default",
             "realm": "api",
             "token_cache_size": 4096,

@@ -22,6 +22,7 @@ class RequestRecord(Holder[AnyAuth]):
         renewed: The header pairs that the session itself has to write back, by the cookie's name.
         cookies: Those of a login or logout in this request.
         writes: What a login or logout writes to the store, before the response starts.
+        cookies_if_unwritten: Those that take the place of `cookies` of the same names if that fails.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
         has_started: Whether the response is on its way, so that it can carry no more cookies.
         root_path: What the application that AuthMiddleware wraps is served below; its mounts add to that of the scope.
@@ -34,6 +35,7 @@ class RequestRecord(Holder[AnyAuth]):
         "_scope",
         "_send",
         "cookies",
+        "cookies_if_unwritten",
         "has_started",
         "refusal",
         "renewed",
@@ -48,7 +50,8 @@ class RequestRecord(Holder[AnyAuth]):
         self.is_open: bool = True
         self.renewed: Cookies = renewed
         self.cookies: Cookies = NO_COOKIES
-        self.writes: tuple[Callable[[], Awaitable[None]], ...] = ()
+        self.cookies_if_unwritten: Cookies = NO_COOKIES
+        self.writes: tuple[Callable[[], Awaitable[object]], ...] = ()
         self.refusal: AuthError | None = None
         self.has_started: bool = False
         self.root_path: str = scope.get("root_path") or ""
@@ -101,6 +104,7 @@ class RequestRecord(Holder[AnyAuth]):
             for write in writes:
                 await write()
         except ServiceUnavailable as error:
+            self.cookies = {**self.cookies, **self.cookies_if_unwritten}
             _log.warning(
                 "%s: a login or logout could not be written to the store: %s", request_line(self._scope), error.reason
             )

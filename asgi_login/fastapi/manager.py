@@ -10,7 +10,6 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
 from asgi_login.auth import Auth
-from asgi_login.config import Sessions
 from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.fastapi.dependency import Authentication, OptionalUser, Requirement, Subject
 from asgi_login.fastapi.installation import install
@@ -18,6 +17,7 @@ from asgi_login.fastapi.openapi import dependency_signature, security_dependenci
 from asgi_login.gates import Check
 from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
+from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Store
 from asgi_login.tokens import Secret
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
@@ -48,6 +48,7 @@ class CoreSettings(TypedDict, total=False):
     redirect_to: str | None
     error_body: Callable[[AuthError], Mapping[str, object]] | None
     store: Store | None
+    refresh: Refresh | None
     name: str
     realm: str
     token_cache_size: int

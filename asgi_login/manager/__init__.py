@@ -1,7 +1,8 @@
 """The manager: what an application configures, loads its users by and issues its tokens with.
 
-Read `manager` first. `revoking` has the methods that need a store. `settings_elsewhere` and `no_dependency` help
-whoever sets something on a manager, or uses it in a way, that belongs elsewhere.
+Read `manager` first. `revoking` has the methods that need a store, and `issuing` those that need `refresh=`.
+`settings_elsewhere` and `no_dependency` help whoever sets something on a manager, or uses it in a way, that belongs
+elsewhere.
 """
 
 from asgi_login.manager.manager import LoginManager

@@ -8,15 +8,17 @@ from typing import Any, Generic, TypeVar, overload
 
 from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import auth_of_manager, refusal, settings_of, token_of
-from asgi_login.config import Config, Sessions, positive_timedelta, warn_of_relative_next
+from asgi_login.config import Config, warn_of_relative_next
 from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
+from asgi_login.manager.issuing import Issuing
 from asgi_login.manager.no_dependency import NotADependency
-from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of
+from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of, starting_of
 from asgi_login.manager.settings_elsewhere import SET_ELSEWHERE
 from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
+from asgi_login.settings import Refresh, Sessions, positive_timedelta
 from asgi_login.stores import Store
 from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie
@@ -25,7 +27,7 @@ UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
 
 
-class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
+class LoginManager(Issuing, Revoking, FixedAttributes, NotADependency, Generic[UserT]):
     """Holds the settings of an application's logins, loads its users and issues its tokens.
 
     Args:
@@ -53,6 +55,7 @@ class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
             RFC 6750: `lambda error: {"detail": error.description}`.
         store: What ends tokens and logins before their time, on every machine: MemoryStore, or RedisStore of
             asgi_login.redis. None ends nothing on the server.
+        refresh: Settings of refresh tokens, or None for no refresh tokens. They need a store.
         name: A unique name, if several managers serve one application.
         realm: The realm of the WWW-Authenticate challenge (RFC 9110 §11.5).
         token_cache_size: How many verified tokens are cached; 0 turns the cache off.
@@ -90,6 +93,7 @@ class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
         out_of_scope_exception: ExceptionOrClass | None = None,
         error_body: Callable[[AuthError], Mapping[str, object]] | None = None,
         store: Store | None = None,
+        refresh: Refresh | None = None,
         name: str = "default",
         realm: str = "api",
         token_cache_size: int = 4096,
@@ -124,13 +128,16 @@ class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
             token_url=token_url,
             default_expiry=default_expiry,
             sessions=sessions,
+            refresh=refresh,
             redirect_to=redirect_to,
             not_authenticated_exception=not_authenticated_exception,
             out_of_scope_exception=out_of_scope_exception,
             public_url=public_url,
             error_body=error_body,
             origins=OriginCheck(clock),
-            revocation=revocation_of(store, name, leeway=leeway, expiry=default_expiry, sessions=sessions, clock=clock),
+            revocation=revocation_of(
+                store, name, leeway=leeway, expiry=default_expiry, sessions=sessions, refresh=refresh, clock=clock
+            ),
         )
         warn_of_relative_next(self._config)
 
@@ -274,7 +281,8 @@ class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
             insecure_cross_origin: Log in though another site sent this request. For the page that a login provider
                 posts its signed answer to, which must check that signature.
 
-        The current request's Auth stays what it is.
+        The current request's Auth stays what it is. With a store, a login that is remembered is written there before
+        the response starts; if that fails, the response is a 503, and nobody is logged in.
 
         Raises:
             CrossOriginRequest: Another site sent this request (login CSRF).
@@ -300,9 +308,11 @@ class LoginManager(Revoking, FixedAttributes, NotADependency, Generic[UserT]):
             claims=claims,
         )
         record.cookies = {**record.cookies, **cookies}
+        starting = starting_of(self._config, token, remembered_until=remembered_until)
         listing = listing_of(self._config, scope, token, remembered_until=remembered_until)
-        if listing is not None:
-            record.writes = (*record.writes, listing)
+        record.writes = (*record.writes, *filter(None, (starting, listing)))
+        # Who is told 503 must not find themselves logged in, by a login that would not be remembered.
+        record.cookies_if_unwritten = {**record.cookies_if_unwritten, **log_out(self._config)}
 
     def logout_user(self, connection: AnyScope | HasScope, *, everywhere: bool = False) -> None:
         """Log the user of this browser out: session and remember cookie are deleted.

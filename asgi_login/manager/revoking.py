@@ -6,18 +6,19 @@ from functools import partial
 from typing import TypeVar
 
 from asgi_login.auth import auth_of_manager, get_auth, token_of
-from asgi_login.config import Config, Sessions
+from asgi_login.config import Config
 from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.exchange import answering_own_end, mark_refusal
 from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.sessions import device_of, list_device
+from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Device, Revocation, Store
-from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken, is_text
+from asgi_login.tokens import ACCESS, REFRESH, REMEMBER, SESSION, VerifiedToken, is_text
 from asgi_login.transports import CookieTransport
 
 T = TypeVar("T")
 
-_ALL_KINDS = frozenset({ACCESS, SESSION, REMEMBER})
+_ALL_KINDS = frozenset({ACCESS, SESSION, REMEMBER, REFRESH})
 
 
 class Revoking:
@@ -26,7 +27,7 @@ class Revoking:
     _config: Config
 
     async def revoke_token(self, token: str) -> None:
-        """End one token on every machine: an access token, or with a session or remember token its whole login.
+        """End one token on every machine: an access token, or with any other kind its whole login.
 
         Args:
             token: A token of this manager's, which may have expired.
@@ -51,10 +52,11 @@ class Revoking:
                 await _in_request(revocation.end_token(_text_claim(verified, "jti"), until))
 
     async def revoke_session(self, sid: str) -> None:
-        """End a session on every machine, with its remember token and all tokens that carry the same `sid`.
+        """End a login on every machine: its session, its remember or refresh token, and all tokens with the same `sid`.
 
         Args:
-            sid: `Auth.session_id`, or `Device.session_id`. It stays the same when a session is renewed or restored.
+            sid: `Auth.session_id`, or `Device.session_id`. It stays the same when a login is renewed, restored or
+                refreshed.
 
         Raises:
             ServiceUnavailable: The store did not say that it was written.
@@ -122,20 +124,28 @@ def revocation_of(
     leeway: timedelta,
     expiry: timedelta,
     sessions: Sessions | None,
+    refresh: Refresh | None,
     clock: Callable[[], float],
 ) -> Revocation | None:
     """Return what a manager knows of what was ended, or None without a store.
 
     Raises:
-        ValueError: The store forgets sooner than a remembered login ends.
+        ValueError: A setting needs a store, or the store forgets sooner than a login ends.
     """
     if store is None:
         if isinstance(sessions, Sessions) and sessions.listed:
             raise ValueError("Sessions(listed=True) needs LoginManager(store=)")
+        if refresh is not None:
+            raise ValueError(
+                "refresh= needs LoginManager(store=), which knows what token was used: pass MemoryStore() for one "
+                "process, or RedisStore(url) of asgi_login.redis"
+            )
         return None
     keep = store.options.keep
     lives = expiry if sessions is None else max(expiry, sessions.idle)
     longest = lives if sessions is None else max(lives, sessions.remember_for)
+    if isinstance(refresh, Refresh):
+        longest = max(longest, refresh.lifetime)
     if longest > keep:
         raise ValueError(
             f"the store remembers what was ended for {keep}, and a login or token may live for {longest}: pass "
@@ -197,6 +207,17 @@ def _session_ids(config: Config, scope: AnyScope | HasScope) -> set[str]:
 async def _all_of(writes: Iterable[Callable[[], Awaitable[None]]]) -> None:
     for write in writes:
         await write()
+
+
+def starting_of(
+    config: Config, token: VerifiedToken, *, remembered_until: float | None
+) -> Callable[[], Awaitable[object]] | None:
+    """Return what tells the store of a new login that is remembered, or None if there is nothing to tell."""
+    if config.revocation is None or config.sessions is None or remembered_until is None:
+        return None
+    idle, lifetime = remembered_until - config.clock(), config.sessions.remember_at_most.total_seconds()
+    sid = _text_claim(token, "sid")
+    return partial(config.revocation.start_family, sid, token.sub, idle=idle, lifetime=lifetime)
 
 
 def listing_of(

@@ -4,7 +4,7 @@ from dataclasses import fields
 from types import MappingProxyType
 from typing import Final
 
-from asgi_login.config import Sessions
+from asgi_login.settings import Refresh, Sessions
 
 _COOKIE = ("path", "domain", "secure", "httponly", "samesite", "max_age", "partitioned", "trusted_origins")
 _TRANSPORTS = (
@@ -13,6 +13,8 @@ _TRANSPORTS = (
 
 SET_ELSEWHERE: Final = MappingProxyType(
     {
+        # Two of these are called like settings of Sessions, which come later and are meant more often.
+        **{one.name: f"pass refresh=Refresh({one.name}=...) to LoginManager(...)" for one in fields(Refresh)},
         **{one.name: f"pass sessions=Sessions({one.name}=...) to LoginManager(...)" for one in fields(Sessions)},
         **{one: f"pass transports=[CookieTransport({one}=...)] to LoginManager(...)" for one in _COOKIE},
         "cookie_name": 'pass transports=[CookieTransport("the-name")] to LoginManager(...)',

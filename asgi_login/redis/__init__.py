@@ -8,6 +8,7 @@ All keys of a manager begin with `{PREFIX:NAME}:`, so that they lie in one slot 
     t:JTI    "1", until the token would have expired
     s:SID    "1", until the longest token of the session would have expired
     u:SUB    the cut-off of a user, for `keep`
+    f:SID    a hash of {g, at, end, born}: the generation of a login's refresh or remember token, until it is idle
     d:SUB    a hash of the sessions of a user and their devices
     epoch    random, written once: another one means that the data was lost
 

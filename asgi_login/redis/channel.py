@@ -8,7 +8,17 @@ from typing import Any, cast
 
 from asgi_login.errors import ServiceUnavailable
 from asgi_login.redis.connections import BLOCK_MS, Connections
-from asgi_login.redis.scripts import BEGIN, CUT_OFF, DEVICES, END, OFFER, REMEMBER_DEVICE, STATE
+from asgi_login.redis.scripts import (
+    BEGIN,
+    CUT_OFF,
+    DEVICES,
+    END,
+    OFFER,
+    REMEMBER_DEVICE,
+    ROTATE,
+    START_FAMILY,
+    STATE,
+)
 from asgi_login.stores import (
     MOST_DEVICES,
     Answer,
@@ -18,8 +28,12 @@ from asgi_login.stores import (
     Device,
     Entry,
     Kind,
+    Outcome,
+    Rotation,
     StoreOptions,
     UnsafeStore,
+    Use,
+    milliseconds,
     standing,
 )
 
@@ -48,7 +62,8 @@ class RedisChannel:
     async def end(self, kind: Kind, value: str, until: float) -> None:
         """Write a mark and a line of the log, and wait for the replicas."""
         entry = Entry(kind, value, until)
-        await self._connections.write(*_script(END, (self._log, self._mark(entry)), entry.fields().values()))
+        keys = self._log, self._mark(entry), *([self._family(value)] if kind == "s" else ())
+        await self._connections.write(*_script(END, keys, entry.fields().values()))
 
     async def cut_off(self, sub: str, *, keep: str | None) -> CutOff:
         """Write a cut-off by the clock of the store, and a line of the log."""
@@ -59,10 +74,7 @@ class RedisChannel:
 
     async def ask(self, jti: str | None, sid: str | None, sub: str) -> Answer:
         """Return both marks and the cut-off, in one command."""
-        if not self._is_looked_at:
-            await self.begin()
-        if self._unsafe is not None:
-            raise UnsafeStore(self._unsafe)
+        await self._check_safe()
         marks: dict[str, Kind] = {}
         if jti is not None:
             marks[f"{self._keys}t:{jti}"] = "t"
@@ -88,6 +100,12 @@ class RedisChannel:
         earlier = int(now) - 1000 * (self._leeway + self._ahead + 1)
         position = last if int(last.partition("-")[0]) <= earlier else f"{earlier}-0"
         return Beginning(position, int(now) / 1000, epoch, writer)
+
+    async def _check_safe(self) -> None:
+        if not self._is_looked_at:
+            await self.begin()
+        if self._unsafe is not None:
+            raise UnsafeStore(self._unsafe)
 
     def _danger(self, version: str, limit: str, policy: str) -> str | None:
         if not (version.isdecimal() and limit.isdecimal()):
@@ -141,9 +159,31 @@ class RedisChannel:
         last = _cut_off(cut_off) if cut_off else None
         return standing(devices, last, leeway=self._leeway, now=int(now) / 1000)
 
+    async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> CutOff | None:
+        """Write a family by the clock of the store."""
+        keys, lives = (self._family(sid), f"{self._keys}u:{sub}"), (milliseconds(idle), milliseconds(lifetime))
+        cut_off = _text(await self._connections.write(*_script(START_FAMILY, keys, lives)))
+        return CutOff.parse(cut_off) if cut_off else None
+
+    async def rotate(self, use: Use) -> Rotation:
+        """Use a token up by the clock of the store, in one script."""
+        await self._check_safe()
+        keys = self._log, self._family(use.sid), f"{self._keys}s:{use.sid}", f"{self._keys}u:{use.sub}"
+        times = map(milliseconds, (use.idle, use.window, use.until))
+        facts = use.sid, use.generation, *times, use.born, self._keep * 1000, int(use.advances)
+        outcome, left = map(_text, await self._connections.write(*_script(ROTATE, keys, facts)))
+        return Rotation(cast("Outcome", outcome), int(left) / 1000)
+
+    async def end_family(self, sid: str) -> None:
+        """Delete a family."""
+        await self._connections.write("DEL", self._family(sid))
+
     async def close(self) -> None:
         """Close the connections of the running event loop."""
         await self._connections.close()
+
+    def _family(self, sid: str) -> str:
+        return f"{self._keys}f:{sid}"
 
     def _mark(self, entry: Entry) -> str:
         return f"{self._keys}{entry.kind}:{entry.value}"

@@ -22,7 +22,7 @@ local function state()
   return text(now), string.match(info, 'role:(%w+)'), string.match(info, 'master_replid:(%w+)')
 end
 """
-# KEYS: log, mark. ARGV: kind, value, until.
+# KEYS: log, mark, and the family of a session. ARGV: kind, value, until.
 END = (
     _PRELUDE
     + """
@@ -31,6 +31,7 @@ if till > now then
   if redis.call('PEXPIRETIME', KEYS[2]) < till then redis.call('SET', KEYS[2], '1', 'PXAT', text(till)) end
   note('k', ARGV[1], 'v', ARGV[2], 'x', ARGV[3])
 end
+if KEYS[3] then redis.call('DEL', KEYS[3]) end
 """
 )
 # KEYS: log, cut-off, devices. ARGV: sub, kept, leeway, keep, ahead.
@@ -136,5 +137,53 @@ for i = 1, #all, 2 do
   end
 end
 return found
+"""
+)
+# KEYS: family, cut-off. ARGV: idle, lifetime, in milliseconds.
+START_FAMILY = (
+    _PRELUDE
+    + """
+local cut_off = redis.call('GET', KEYS[2])
+local cut, born = read_cut_off(cut_off), math.floor(now / 1000)
+if cut and cut >= born then born = cut + 1 end
+local idle, lifetime = tonumber(ARGV[1]), tonumber(ARGV[2])
+redis.call('HSET', KEYS[1], 'g', '1', 'at', text(now), 'end', text(now + lifetime), 'born', text(born))
+redis.call('PEXPIRE', KEYS[1], text(math.min(idle, lifetime)))
+return cut_off or ''
+"""
+)
+# KEYS: log, family, mark, cut-off. ARGV: sid, generation, idle, window, until, born, keep, whether it advances. Times
+# are in milliseconds, but for born. What it decides is written down in `stores.families.use_up`.
+ROTATE = (
+    _PRELUDE
+    + """
+local sid, gen, idle, window = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local till, keep, advances = tonumber(ARGV[5]), tonumber(ARGV[7]), ARGV[8] == '1'
+local family = redis.call('HMGET', KEYS[2], 'g', 'at', 'end', 'born')
+local g, at, last, born = tonumber(family[1]), tonumber(family[2]), tonumber(family[3]), tonumber(family[4])
+if not g and gen == 0 then g, at, last, born = 0, now, till, tonumber(ARGV[6]) end
+if not g then return {'gone', '0'} end
+last = math.max(last, till)
+local cut, after, kept = read_cut_off(redis.call('GET', KEYS[4]))
+if kept == sid then cut = after end
+if now >= last or redis.call('EXISTS', KEYS[3]) == 1 or cut and born <= cut then
+  redis.call('DEL', KEYS[2])
+  return {'gone', '0'}
+end
+local outcome = 'reused'
+if gen == g then outcome = 'won'
+elseif gen > g then outcome = 'ahead'
+elseif gen == g - 1 and math.abs(now - at) < window then outcome = 'again' end
+if outcome == 'reused' then
+  redis.call('SET', KEYS[3], '1', 'PX', text(keep))
+  note('k', 's', 'v', sid, 'x', text(math.ceil((now + keep) / 1000)))
+  redis.call('DEL', KEYS[2])
+  return {outcome, '0'}
+end
+if outcome ~= 'again' and advances then
+  redis.call('HSET', KEYS[2], 'g', text(gen + 1), 'at', text(now), 'end', text(last), 'born', text(born))
+  redis.call('PEXPIRE', KEYS[2], text(math.min(idle, last - now)))
+end
+return {outcome, text(last - now)}
 """
 )

@@ -4,11 +4,12 @@ from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from asgi_login.config import Config, Sessions
+from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import Cookies, Scope, header
 from asgi_login.sessions import session
-from asgi_login.sessions.remember import find_remembered, remember_login
+from asgi_login.sessions.remember import find_remembered, first_generation, remember_login
+from asgi_login.settings import Sessions
 from asgi_login.tokens import VerifiedToken, check_scope_names, is_text
 
 # What we write ourselves, and what RFC 7519 and RFC 8693 give a meaning of its own.
@@ -47,7 +48,12 @@ def log_in(
     if settings.stamp is not None and user is None:
         raise TypeError("with Sessions(stamp=) the stamp needs the user: login_user(request, sub, user=user)")
     now = config.clock()
-    kept = {**_own_claims(claims), "sub": sub, "sid": config.tokens.random_id(), "mgr": config.name}
+    kept = {
+        **own_claims("login_user(claims=)", claims),
+        "sub": sub,
+        "sid": config.tokens.random_id(),
+        "mgr": config.name,
+    }
     kept |= {"auth_time": int(now), "permanent": permanent, **config.rev_claim(sub)}
     granted = check_scope_names("scopes", scopes)
     if granted:
@@ -59,7 +65,8 @@ def log_in(
             "https, or in development use CookieTransport.insecure_for_development()"
         )
     if remember or isinstance(remember, timedelta):
-        until, remembered = remember_login(config, {**kept, **_duration(config, settings, remember)}, user, now=now)
+        kept |= {**_duration(config, settings, remember), **first_generation(config)}
+        until, remembered = remember_login(config, kept, user, now=now)
         return token, until, {**cookies, **remembered}
     # Deleted even if nobody was remembered: the cookie there may be that of the user before.
     return token, None, {**log_out(config), **cookies}
@@ -92,12 +99,16 @@ def log_out(config: Config) -> Cookies:
     return cookies if forgotten is None else {**cookies, forgotten.cookie_name: forgotten.delete_cookie_header()}
 
 
-def _own_claims(claims: Mapping[str, object] | None) -> dict[str, object]:
-    """Return the application's own claims of a session, after making sure that none is one of ours."""
+def own_claims(argument: str, claims: Mapping[str, object] | None, *reserved: str) -> dict[str, object]:
+    """Return the application's own claims of a login, after making sure that none is one of ours.
+
+    Raises:
+        ValueError: One is.
+    """
     own = dict(claims or {})
-    reserved = _RESERVED.intersection(own)
-    if reserved:
-        raise ValueError(f"login_user(claims=) cannot set {', '.join(sorted(reserved))}: choose other names")
+    ours = {*_RESERVED, *reserved}.intersection(own)
+    if ours:
+        raise ValueError(f"{argument} cannot set {', '.join(sorted(ours))}: choose other names")
     return own
 
 

@@ -1,4 +1,9 @@
-"""Remember-me: a cookie of its own that brings a login back after its session has ended, never as a fresh one."""
+"""Remember-me: a cookie of its own that brings a login back after its session has ended, never as a fresh one.
+
+With a store, each use of a remember token makes the one before void: see `generations`. If the response with the new
+cookie is lost, the browser still has the old one. For ten seconds that is good, say in another tab that was opened at
+the same time. After that its next use ends the login, and the user logs in again.
+"""
 
 from collections.abc import Mapping
 from typing import Any, Final, cast
@@ -7,10 +12,14 @@ from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import NO_COOKIES, Cookies, Scope
 from asgi_login.sessions import session
+from asgi_login.sessions.generations import generation_of, use_up
+from asgi_login.settings import REUSE_WINDOW
 from asgi_login.tokens import REMEMBER, UnacceptableTokenError, VerifiedToken
 from asgi_login.transports import CookieTooLongError, CookieTransport
 
 _REMEMBER_ONLY: Final = frozenset({REMEMBER})
+# What is said by a remember token alone.
+_REMEMBER_CLAIMS: Final = frozenset({"gen", "remember_for"})
 
 
 def find_remembered(config: Config, scope: Scope) -> VerifiedToken | None:
@@ -33,6 +42,7 @@ def read_remembered(config: Config, token: bytes) -> VerifiedToken:
     """
     verified = config.tokens.verify(token, _REMEMBER_ONLY)
     session.check_owner(config, verified)
+    generation_of(verified)
     # The token itself ends with the bound that was set when it was issued; this is today's.
     if config.clock() >= _end(config, verified.claims):
         raise InvalidToken("the last proof of identity is older than remember_at_most", expired=True)
@@ -42,11 +52,14 @@ def read_remembered(config: Config, token: bytes) -> VerifiedToken:
 def restore_session(config: Config, scope: Scope, token: VerifiedToken, user: Any) -> tuple[VerifiedToken, Cookies]:  # noqa: ANN401 - the application's user
     """Return a new session whose lifetime starts now, and both cookies.
 
-    It keeps `sid` and `auth_time`: it is the same login, and nobody has typed a password.
+    It keeps `sid` and `auth_time`: it is the same login, and nobody has typed a password. If no cookies are returned,
+    they would be too long, and the login is there for this request only.
     """
     now = config.clock()
     kept = session.kept_claims(token)
-    claims = {name: value for name, value in kept.items() if name != "remember_for"}
+    claims = {name: value for name, value in kept.items() if name not in _REMEMBER_CLAIMS}
+    if config.revocation is not None:
+        kept["gen"] = generation_of(token) + 1
     try:
         restored, cookies = session.start_session(
             config, scope, {**claims, "start": int(now), "fresh": False}, user, now=now
@@ -57,6 +70,35 @@ def restore_session(config: Config, scope: Scope, token: VerifiedToken, user: An
         return token, NO_COOKIES
 
 
+async def use_remembered(config: Config, scope: Scope, token: VerifiedToken, *, is_replaced: bool) -> None:
+    """Use up the remember token that has restored a session; the manager has a store.
+
+    A token without a generation was issued before there was a store. It is taken once: otherwise, everybody who is
+    remembered would be logged out on the day when an application gets one.
+
+    Args:
+        config: The settings of the manager.
+        scope: Of the request.
+        token: The remember token.
+        is_replaced: Whether the browser is given the next one. Otherwise this one is checked, and stays.
+
+    Raises:
+        InvalidToken: The login was ended; or the token was used before, and the login has ended now.
+        ServiceUnavailable: The store does not answer.
+    """
+    idle = _remembered_for(config, token.claims)
+    if generation_of(token) == 0:
+        # For as long as it can be shown again, or it could be taken twice.
+        idle = max(idle, token.exp - config.clock())
+    window, until = REUSE_WINDOW.total_seconds(), _end(config, token.claims)
+    await use_up(config, scope, token, idle=idle, window=window, until=until, advances=is_replaced)
+
+
+def first_generation(config: Config) -> dict[str, object]:
+    """Return the claim of the remember token of a new login; there is none without a store."""
+    return {} if config.revocation is None else {"gen": 1}
+
+
 def remember_login(config: Config, claims: Mapping[str, object], user: object, *, now: float) -> tuple[float, Cookies]:
     """Return until when a login with these claims is remembered, and the cookie that does it.
 
@@ -64,12 +106,16 @@ def remember_login(config: Config, claims: Mapping[str, object], user: object, *
     """
     # A manager with sessions and a cookie always has this one.
     transport = cast("CookieTransport", config.remember_cookie)
-    remember_for = session.session_settings(config).remember_for.total_seconds()
-    seconds = cast("float", claims.get("remember_for", remember_for))
-    exp = int(min(now + seconds, _end(config, claims)))
+    exp = int(min(now + _remembered_for(config, claims), _end(config, claims)))
     sealed = {**claims, **session.stamp_claim(config, user), "exp": exp}
     token, _ = config.tokens.issue(REMEMBER, sealed, now=now)
     return exp, {transport.cookie_name: transport.set_cookie_header(token, expires_in=exp - now)}
+
+
+def _remembered_for(config: Config, claims: Mapping[str, object]) -> float:
+    """Return for how many seconds after its last use a login is remembered."""
+    remember_for = session.session_settings(config).remember_for.total_seconds()
+    return cast("float", claims.get("remember_for", remember_for))
 
 
 def _end(config: Config, claims: Mapping[str, object]) -> float:

@@ -11,10 +11,11 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Any, cast
 
-from asgi_login.config import Config, Sessions
+from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import NO_COOKIES, Cookies, Scope
 from asgi_login.sessions.fingerprint import fingerprint
+from asgi_login.settings import Sessions
 from asgi_login.tokens import (
     ACCESS,
     ACCESS_ONLY,
@@ -108,8 +109,8 @@ def ends_with_client(config: Config, token: VerifiedToken) -> bool:
 
 def has_same_stamp(config: Config, token: VerifiedToken, user: Any) -> bool:  # noqa: ANN401 - the application's user
     """Tell whether the user's stamp is the one at login; a new password or "log out everywhere" changes it."""
-    settings = session_settings(config)
-    if settings.stamp is None:
+    settings = config.sessions
+    if settings is None or settings.stamp is None:
         return True
     key = _key(config, token)
     # Without the private key nothing can be compared, and the stamp counts as changed.
@@ -201,8 +202,10 @@ def kept_claims(token: VerifiedToken) -> dict[str, object]:
 
 def stamp_claim(config: Config, user: Any) -> dict[str, object]:  # noqa: ANN401
     """Return the claim with the user's stamp, if there is a stamp."""
-    settings = session_settings(config)
-    return {} if settings.stamp is None else {"stamp": _stamp(settings, config.tokens.keys.signing_key, user)}
+    settings = config.sessions
+    if settings is None or settings.stamp is None:
+        return {}
+    return {"stamp": _stamp(settings, config.tokens.keys.signing_key, user)}
 
 
 def session_settings(config: Config) -> Sessions:

@@ -9,6 +9,7 @@ from datetime import timedelta
 
 from asgi_login.stores.devices import MOST_DEVICES, Device, standing
 from asgi_login.stores.entry import CutOff, Entry, Kind
+from asgi_login.stores.families import Family, Rotation, Use, use_up
 from asgi_login.stores.options import StoreOptions
 from asgi_login.stores.protocol import Answer, LocalChannel
 
@@ -57,19 +58,20 @@ class MemoryStore:
 class _Room:
     """What is remembered under one name."""
 
-    __slots__ = ("cut_offs", "devices", "listeners", "lock", "marks", "sweep_at")
+    __slots__ = ("cut_offs", "devices", "families", "listeners", "lock", "marks", "sweep_at")
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
         self.marks: dict[tuple[Kind, str], float] = {}
         self.cut_offs: dict[str, tuple[float, CutOff]] = {}
         self.devices: dict[str, dict[str, Device]] = {}
+        self.families: dict[str, Family] = {}
         self.listeners: list[weakref.WeakMethod[Callable[[Entry], None]]] = []
         self.sweep_at = _FEW
 
     def sweep(self, now: float) -> None:
         """Forget what has expired, once twice as much is there as after the last time."""
-        if len(self.marks) + len(self.cut_offs) + len(self.devices) < self.sweep_at:
+        if self._size() < self.sweep_at:
             return
         self.marks = {mark: until for mark, until in self.marks.items() if until > now}
         self.cut_offs = {sub: kept for sub, kept in self.cut_offs.items() if kept[0] > now}
@@ -78,7 +80,11 @@ class _Room:
             for sub, devices in self.devices.items()
         }
         self.devices = {sub: devices for sub, devices in living.items() if devices}
-        self.sweep_at = max(_FEW, 2 * (len(self.marks) + len(self.cut_offs) + len(self.devices)))
+        self.families = {sid: family for sid, family in self.families.items() if family.until > now * 1000}
+        self.sweep_at = max(_FEW, 2 * self._size())
+
+    def _size(self) -> int:
+        return len(self.marks) + len(self.cut_offs) + len(self.devices) + len(self.families)
 
     def tell(self, entry: Entry) -> None:
         """Call the listeners, and forget those that are gone."""
@@ -109,6 +115,8 @@ class _MemoryChannel:
         with room.lock:
             room.sweep(self._clock())
             room.marks[kind, value] = max(until, room.marks.get((kind, value), 0.0))
+            if kind == "s":
+                room.families.pop(value, None)
         room.tell(Entry(kind, value, until))
 
     async def cut_off(self, sub: str, *, keep: str | None) -> CutOff:
@@ -144,6 +152,38 @@ class _MemoryChannel:
         found = tuple(self._room.devices.get(sub, {}).values())
         left = [device for device in found if not self._is_marked("s", device.session_id)]
         return standing(left, self._cut_off(sub), leeway=self._leeway, now=self._clock())
+
+    async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> CutOff | None:
+        room, now = self._room, self._clock()
+        with room.lock:
+            room.sweep(now)
+            cut_off = self._cut_off(sub)
+            room.families[sid] = Family.begin(cut_off, idle=idle, lifetime=lifetime, now=math.floor(now * 1000))
+        return cut_off
+
+    async def rotate(self, use: Use) -> Rotation:
+        room, now, sid = self._room, self._clock(), use.sid
+        until = now + self._keep + self._leeway
+        with room.lock:
+            room.sweep(now)
+            rotation, family = use_up(
+                room.families.pop(sid, None),
+                use,
+                self._cut_off(use.sub),
+                is_marked=self._is_marked("s", sid),
+                now=math.floor(now * 1000),
+            )
+            if family is not None:
+                room.families[sid] = family
+            if rotation.outcome == "reused":
+                room.marks["s", sid] = until
+        if rotation.outcome == "reused":
+            room.tell(Entry("s", sid, until))
+        return rotation
+
+    async def end_family(self, sid: str) -> None:
+        with self._room.lock:
+            self._room.families.pop(sid, None)
 
     def _is_marked(self, kind: Kind, value: str) -> bool:
         return self._room.marks.get((kind, value), 0.0) > self._clock()

@@ -7,6 +7,7 @@ from typing import Protocol, runtime_checkable
 from asgi_login.errors import ServiceUnavailable
 from asgi_login.stores.devices import Device
 from asgi_login.stores.entry import CutOff, Entry, Kind
+from asgi_login.stores.families import Rotation, Use
 from asgi_login.stores.options import StoreOptions
 
 
@@ -76,8 +77,9 @@ class Channel(Protocol):
     async def end(self, kind: Kind, value: str, until: float) -> None:
         """Mark a token ("t") or a session ("s") as ended until a time, in seconds since the epoch.
 
-        In one atomic step, the mark is written and an Entry is added to the log. A mark that is already there never
-        becomes shorter. When this returns, every `ask` that begins later finds the mark.
+        In one atomic step, the mark is written, an Entry is added to the log, and the family of a session is forgotten.
+        A mark that is already there never becomes shorter. When this returns, every `ask` that begins later finds the
+        mark.
         """
         ...
 
@@ -100,6 +102,27 @@ class Channel(Protocol):
 
     async def devices(self, sub: str) -> tuple[Device, ...]:
         """Return the devices of a user whose sessions have neither expired nor been ended: see `standing`."""
+        ...
+
+    async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> CutOff | None:
+        """Begin the family of a login that happens now, and return the cut-off of its user, if there is one.
+
+        In one atomic step, the store reads its own clock and the cut-off, and writes `Family.begin`. The same `sid`
+        again begins anew. A family is forgotten when it was not used for `idle` seconds, and after `lifetime` seconds.
+        """
+        ...
+
+    async def rotate(self, use: Use) -> Rotation:
+        """Use a token up, and return what comes of it.
+
+        In one atomic step, the store reads its own clock, the family, the mark of the session and the cut-off of the
+        user, does what `use_up` says and writes what it returns. If the outcome is "reused", the session is marked as
+        ended for `options.keep`, and an Entry is added to the log. Raise UnsafeStore where `ask` would.
+        """
+        ...
+
+    async def end_family(self, sid: str) -> None:
+        """Forget a family, so that no token of it is good any more. Other tokens of the session go on."""
         ...
 
 

@@ -9,6 +9,7 @@ from asgi_login.tokens.claims import check_scope_names, claim_rules, is_text
 from asgi_login.tokens.codec import (
     ACCESS,
     ACCESS_ONLY,
+    REFRESH,
     REMEMBER,
     SESSION,
     TokenCodec,
@@ -22,6 +23,7 @@ from asgi_login.tokens.verified import Claims, InvalidClaims, SessionMemo, Verif
 __all__ = [
     "ACCESS",
     "ACCESS_ONLY",
+    "REFRESH",
     "REMEMBER",
     "SESSION",
     "Claims",

@@ -27,8 +27,10 @@ MAX_HEADER_BYTES: Final = 1_024
 ACCESS: Final = "at+jwt"
 SESSION: Final = "session+jwt"
 REMEMBER: Final = "remember+jwt"
+REFRESH: Final = "refresh+jwt"
 ACCESS_ONLY: Final = frozenset({ACCESS})
-_KINDS: Final = {"at+jwt": ACCESS, "jwt": ACCESS, SESSION: SESSION, REMEMBER: REMEMBER}
+_OUR_KINDS: Final = (ACCESS, SESSION, REMEMBER, REFRESH)
+_KINDS: Final = {"jwt": ACCESS, **{kind: kind for kind in _OUR_KINDS}}
 
 # Each of these either changes what the signature covers or brings a key chosen by the sender (RFC 7515 §4.1, RFC 7797,
 # RFC 7516). None of these extensions is supported, so a token with one is refused.
@@ -69,7 +71,7 @@ class TokenCodec:
         self._clock = clock
         self._token_bytes = token_bytes
         self._cache = TokenCache(cache_size)
-        self._known_headers = {_header(key, kind): (key, kind) for key in keys for kind in (ACCESS, SESSION, REMEMBER)}
+        self._known_headers = {_header(key, kind): (key, kind) for key in keys for kind in _OUR_KINDS}
 
     def verify(self, token: bytes, kinds: frozenset[str] = ACCESS_ONLY) -> VerifiedToken:
         """Verify a token of one of these kinds. One kind is never accepted in place of another.
@@ -79,7 +81,7 @@ class TokenCodec:
         """
         known = self._cache.get(token)
         if known is None:
-            known = self._verify_uncached(token, kinds)
+            known = self.verify_uncached(token, kinds)
             self._cache.put(token, known)
         elif known.kind not in kinds:
             raise InvalidToken(f"typ: a {known.kind} does not belong here", foreign=True)
@@ -90,7 +92,12 @@ class TokenCodec:
                 raise InvalidToken(str(problem), expired=problem.expired) from None
         return known
 
-    def _verify_uncached(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
+    def verify_uncached(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
+        """Verify a token without a look at the cache, and without keeping it there.
+
+        Raises:
+            InvalidToken: Whatever is wrong with it.
+        """
         verified = self.read(token, kinds)
         try:
             self.rules.check_times(verified, self._clock())

@@ -3,11 +3,18 @@
 from datetime import timedelta
 
 import pytest
-from browser_jar import OTHER_ORIGIN, REMEMBER, Browser
+from browser_jar import OTHER_ORIGIN, REMEMBER, Browser, site
 from helpers import COOKIE, make_manager
 from sessions.browsing import DAY, IDLE, MINUTE, claims_of, kind_of, with_sessions
 
-from asgi_login import CookieTransport, InvalidToken
+from asgi_login import CookieTransport, InvalidToken, MemoryStore, Sessions
+
+
+@pytest.fixture(params=["without a store", "with a store"])
+def manager(request, clock):
+    """Return a manager; with a store nothing is different for an honest browser."""
+    store = MemoryStore(keep=timedelta(days=366)) if request.param == "with a store" else None
+    return make_manager(clock=clock, store=store)
 
 
 def test_a_remembered_login_is_restored_when_the_session_is_gone(browser, manager, clock):
@@ -160,6 +167,46 @@ def test_a_bound_that_was_lowered_holds_for_logins_that_are_remembered_already(c
     clock.now += 5 * DAY
     assert there.visit().user is None
     assert there.auth.error.reason == "the last proof of identity is older than remember_at_most"
+
+
+def test_a_remembered_login_that_is_used_outlives_what_the_store_keeps(clock):
+    manager = make_manager(clock=clock, store=MemoryStore())
+    browser = Browser.of(manager)
+    browser.login(manager, remember=True)
+    for _ in range(12):
+        clock.now += 29 * DAY
+        browser.close()
+        assert browser.visit().user == "ada"
+
+
+def test_with_a_store_a_used_token_is_good_for_ten_seconds_and_then_ends_the_login(clock, caplog):
+    manager = make_manager(clock=clock, store=MemoryStore())
+    browser = Browser.of(manager)
+    browser.login(manager, remember=True)
+    browser.close()
+    late = browser.copy()
+    assert browser.visit().user == "ada"
+    for seconds, user in ((9, "ada"), (1, None)):
+        clock.now += seconds
+        tab = late.copy()
+        assert tab.visit().user == user
+    assert tab.jar == {}
+    assert browser.visit().user is None
+    assert browser.jar == {}
+    assert "was used again" in caplog.text
+
+
+def test_a_token_without_a_generation_is_taken_once_though_the_login_it_restores_has_ended_since(clock):
+    before = make_manager(clock=clock)
+    browser = Browser.of(before)
+    browser.login(before, remember=True)
+    browser.close()
+    thief = browser.copy()
+    short = Sessions(remember_for=timedelta(hours=1))
+    thief.app = browser.app = site(make_manager(clock=clock, store=MemoryStore(), sessions=short))
+    assert browser.visit().user == "ada"
+    clock.now += DAY
+    assert thief.visit().user is None
 
 
 @pytest.mark.parametrize("duration", [timedelta(seconds=1), timedelta(days=3), timedelta(days=90)])

@@ -76,7 +76,7 @@ def place(request, name):
     kind, _, backend = request.param.partition("-")
     if kind == "memory":
         store = MemoryStore()
-        return Place(backend, lambda: store, name)
+        return Place(backend, lambda **_: store, name)
     server = request.getfixturevalue("shared_servers")(kind)
     return Place("asyncio", lambda **options: RedisStore(server.url, **options), name)
 

@@ -209,7 +209,7 @@ class TestHeader:
         remembered = manager.config.tokens._known_headers
         refused(hs256(header={"alg": "HS256", "x": 1}, secret="x" * 32), manager)
         refused(hs256(claims(sub=""), header={"alg": "HS256", "x": 1}), manager)
-        assert len(remembered) == len({"access", "session", "remember"})
+        assert len(remembered) == len({"access", "session", "remember", "refresh"})
         for i in range(200):
             accepted(hs256(header={"alg": "HS256", "x": i}), manager)
         assert len(remembered) == 64

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.stores.devices import Device
 from asgi_login.stores.entry import Entry, Kind, Revocable
+from asgi_login.stores.families import Rotation, Use
 from asgi_login.stores.protocol import LocalChannel, Store, UnsafeStore
 from asgi_login.stores.revocation.view import View
 
@@ -119,13 +120,20 @@ class Revocation:
             return
         try:
             await self._ask(token)
-        except UnsafeStore:
-            raise
         except ServiceUnavailable as refusal:
-            if not self._options.insecure_fail_open:
+            if not self.overlooks(refusal):
                 raise
-            # Fails open, because the application says that it would rather let ended tokens in than nobody.
-            self._warn(refusal.reason)
+
+    def overlooks(self, refusal: ServiceUnavailable) -> bool:
+        """Tell whether a token is accepted that the store had to be asked about, and that it did not answer."""
+        if isinstance(refusal, UnsafeStore) or not self._options.insecure_fail_open:
+            return False
+        # Fails open, because the application says that it would rather let ended tokens in than nobody.
+        now = self._monotonic()
+        if now >= self._warn_at:
+            self._warn_at = now + _WARN_EVERY
+            log.warning("tokens are accepted that may have been ended (insecure_fail_open): %s", refusal.reason)
+        return True
 
     async def _ask(self, token: Revocable) -> None:
         jti, sid, sub = _text(token.claims.get("jti")), _text(token.claims.get("sid")), token.sub
@@ -198,6 +206,38 @@ class Revocation:
         """
         return await self._call(lambda: self._channel.devices(sub))
 
+    async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> int | None:
+        """Begin the family of a login that happens now; it ends when it is idle for too long, and after its lifetime.
+
+        Returns:
+            `rev` for the tokens of the login, or None: as `known_cut_off`, and exact.
+
+        Raises:
+            ServiceUnavailable: The store did not say that it was written.
+        """
+        cut_off = await self._call(lambda: self._channel.start_family(sid, sub, idle=idle, lifetime=lifetime))
+        return None if cut_off is None else cut_off.at
+
+    async def rotate(self, use: Use) -> Rotation:
+        """Use a token up. If it was used up before, its session is ended, and every process hears of it.
+
+        Raises:
+            ServiceUnavailable: The store did not say what came of it. It may have been done: then the same use within
+                the window has the outcome "again".
+        """
+        rotation = await self._call(lambda: self._channel.rotate(use))
+        if rotation.outcome == "reused":
+            self._hear_own(Entry("s", use.sid, self._now() + self._keep))
+        return rotation
+
+    async def end_family(self, sid: str) -> None:
+        """End a family, whose tokens are of no use from then on. Other tokens of the session go on.
+
+        Raises:
+            ServiceUnavailable: The store did not say that it was written.
+        """
+        await self._call(lambda: self._channel.end_family(sid))
+
     def follow(self) -> None:
         """Follow the store on the running event loop, if nothing does so yet."""
         if self._follower is not None:
@@ -241,12 +281,6 @@ class Revocation:
                 listener(entry)
             except Exception:
                 log.exception("a function that was subscribed to what is ended failed")
-
-    def _warn(self, reason: str) -> None:
-        now = self._monotonic()
-        if now >= self._warn_at:
-            self._warn_at = now + _WARN_EVERY
-            log.warning("tokens are accepted that may have been ended (insecure_fail_open): %s", reason)
 
 
 def _text(claim: object) -> str | None:

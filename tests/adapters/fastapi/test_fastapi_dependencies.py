@@ -4,6 +4,7 @@ import json
 import re
 from typing import Annotated
 
+import anyio
 import pytest
 from adapters.fastapi.application import (
     COOKIE_NAME,
@@ -20,7 +21,7 @@ from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Respons
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
 
-from asgi_login import AuthError, MemoryStore, ServiceUnavailable
+from asgi_login import AuthError, MemoryStore, Refresh, ServiceUnavailable
 from asgi_login.fastapi import LoginManager, install
 
 
@@ -459,3 +460,36 @@ class Undecided:
         self.judge = judge
         self.clears = self.ends = lambda _token: False
         self.known_cut_off = lambda _sub: None
+
+
+def test_without_the_middleware_a_remember_token_is_checked_and_stays_because_no_cookie_is_written():
+    logins = make_logins(store=MemoryStore())
+    bare, installed = application(logins), application(logins)
+
+    @installed.post("/login")
+    async def log_in(request: Request):
+        logins.manager.login_user(request, "ada", remember=True)
+
+    install(installed, logins.manager)
+    browser = TestClient(installed, "https://testserver")
+    browser.post("/login", headers={"origin": "https://testserver"})
+    name = logins.manager.config.remember_cookie.cookie_name
+    first = {"cookie": f"{name}={browser.cookies[name]}"}
+    for _ in range(3):
+        response = TestClient(bare).get("/me", headers=first)
+        assert (response.status_code, response.headers.get("set-cookie")) == (200, None)
+        logins.clock.tick(60)
+    second = TestClient(installed).get("/me", headers=first)
+    assert second.status_code == 200
+    assert name in second.headers["set-cookie"]
+    logins.clock.tick(60)
+    assert TestClient(bare).get("/me", headers=first).status_code == 401
+
+
+def test_the_manager_takes_refresh_tokens_as_the_core_does():
+    logins = make_logins(store=MemoryStore(), refresh=Refresh())
+    pair = anyio.run(logins.manager.issue_tokens, "ada")
+    client = TestClient(application(logins))
+    assert client.get("/me", headers=with_header(pair.access_token)).status_code == 200
+    for carry in (with_header, with_cookie):
+        assert client.get("/me", headers=carry(pair.refresh_token)).status_code == 401

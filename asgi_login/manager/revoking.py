@@ -63,7 +63,7 @@ class Revoking:
             ValueError: The manager has no store.
         """
         with answering_own_end():
-            await _in_request(end_session(self._config, sid))
+            await _in_request(end_login(self._config, sid))
 
     async def revoke_user(self, sub: str, *, keep: AnyScope | HasScope | None = None) -> None:
         """Log a user out everywhere: end every token and session that was issued until now.
@@ -154,7 +154,7 @@ def revocation_of(
     return Revocation(store, name, leeway=leeway.total_seconds(), lives=lives.total_seconds(), clock=clock)
 
 
-async def end_session(config: Config, sid: str) -> None:
+async def end_login(config: Config, sid: str) -> None:
     """End a session until its longest possible token has expired."""
     revocation = _revocation(config)
     _check_text("sid", sid)
@@ -177,7 +177,7 @@ def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -
     token, sids = token_of(auth), _session_ids(config, scope)
     if auth.session_id is not None:
         sids.add(auth.session_id)
-    endings = [partial(end_session, config, sid) for sid in sorted(sids)]
+    endings = [partial(end_login, config, sid) for sid in sorted(sids)]
     if everywhere and token is not None:
         endings.append(partial(config.revocation.end_user, token.sub, keep=None))
     elif token is not None and auth.session_id is None and is_text(jti := token.claims.get("jti")):

@@ -34,7 +34,7 @@ from asgi_login.stores import (
     UnsafeStore,
     Use,
     milliseconds,
-    standing,
+    still_logged_in,
 )
 
 log: logging.Logger = logging.getLogger("asgi_login")
@@ -157,7 +157,7 @@ class RedisChannel:
         pairs = zip(rest[::2], rest[1::2], strict=True)
         devices = [found for sid, text in pairs if (found := _device(sid, text)) is not None]
         last = _cut_off(cut_off) if cut_off else None
-        return standing(devices, last, leeway=self._leeway, now=int(now) / 1000)
+        return still_logged_in(devices, last, leeway=self._leeway, now=int(now) / 1000)
 
     async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> CutOff | None:
         """Write a family by the clock of the store."""

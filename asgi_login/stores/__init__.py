@@ -6,7 +6,7 @@ Read `entry` first, which is what a process tells the others; then `protocol`, w
 becomes of a token that is replaced at each use.
 """
 
-from asgi_login.stores.devices import MOST_DEVICES, Device, standing
+from asgi_login.stores.devices import MOST_DEVICES, Device, still_logged_in
 from asgi_login.stores.entry import CutOff, Entry, Kind, Revocable
 from asgi_login.stores.families import Outcome, Rotation, Use, milliseconds
 from asgi_login.stores.memory import MemoryStore
@@ -35,5 +35,5 @@ __all__ = [
     "UnsafeStore",
     "Use",
     "milliseconds",
-    "standing",
+    "still_logged_in",
 ]

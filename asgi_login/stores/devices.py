@@ -45,7 +45,9 @@ class Device:
         return cls(session_id, start, seen, end, str(found["name"]), int(found.get("rev", 0)))
 
 
-def standing(devices: Iterable[Device], cut_off: CutOff | None, *, leeway: float, now: float) -> tuple[Device, ...]:
+def still_logged_in(
+    devices: Iterable[Device], cut_off: CutOff | None, *, leeway: float, now: float
+) -> tuple[Device, ...]:
     """Return the devices whose login has neither expired nor been ended by the cut-off; the one last seen comes first.
 
     A cut-off takes the devices of a user away. One that is there all the same was written by a process that had not
@@ -53,10 +55,8 @@ def standing(devices: Iterable[Device], cut_off: CutOff | None, *, leeway: float
     """
     left = [device for device in devices if device.expires_at > now]
     if cut_off is not None:
-        began_before = cut_off.at - leeway
+        since = cut_off.at - leeway
         left = [
-            one
-            for one in left
-            if one.started_at >= began_before or one.rev >= cut_off.at or one.session_id == cut_off.kept
+            one for one in left if one.started_at >= since or one.rev >= cut_off.at or one.session_id == cut_off.kept
         ]
     return tuple(sorted(left, key=lambda device: (-device.seen_at, device.session_id)))

@@ -7,7 +7,7 @@ import weakref
 from collections.abc import Callable
 from datetime import timedelta
 
-from asgi_login.stores.devices import MOST_DEVICES, Device, standing
+from asgi_login.stores.devices import MOST_DEVICES, Device, still_logged_in
 from asgi_login.stores.entry import CutOff, Entry, Kind
 from asgi_login.stores.families import Family, Rotation, Use, use_up
 from asgi_login.stores.options import StoreOptions
@@ -31,7 +31,7 @@ class MemoryStore:
     Works on asyncio and on trio. Managers of the same name that get the same store share what was ended.
     """
 
-    __slots__ = ("_rooms", "options")
+    __slots__ = ("_namespaces", "options")
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class MemoryStore:
         self.options: StoreOptions = StoreOptions(
             keep=keep, max_staleness=max_staleness, timeout=timeout, insecure_fail_open=insecure_fail_open
         )
-        self._rooms: dict[str, _Room] = {}
+        self._namespaces: dict[str, _Namespace] = {}
         log.warning(
             "MemoryStore remembers what was ended in this process only, and forgets it when the process ends: with "
             "several processes, or to survive a restart, use asgi_login.redis.RedisStore"
@@ -52,10 +52,10 @@ class MemoryStore:
 
     def open(self, name: str, *, leeway: float, clock: Callable[[], float]) -> LocalChannel:
         """Return the channel of the manager with this name."""
-        return _MemoryChannel(self._rooms.setdefault(name, _Room()), self.options, leeway, clock)
+        return _MemoryChannel(self._namespaces.setdefault(name, _Namespace()), self.options, leeway, clock)
 
 
-class _Room:
+class _Namespace:
     """What is remembered under one name."""
 
     __slots__ = ("cut_offs", "devices", "families", "listeners", "lock", "marks", "sweep_at")
@@ -97,39 +97,39 @@ class _Room:
 
 
 class _MemoryChannel:
-    __slots__ = ("_ahead", "_clock", "_keep", "_leeway", "_room")
+    __slots__ = ("_ahead", "_clock", "_keep", "_leeway", "_namespace")
 
-    def __init__(self, room: _Room, options: StoreOptions, leeway: float, clock: Callable[[], float]) -> None:
-        self._room = room
+    def __init__(self, here: _Namespace, options: StoreOptions, leeway: float, clock: Callable[[], float]) -> None:
+        self._namespace = here
         self._ahead = options.cut_off_ahead
         self._keep = options.keep.total_seconds()
         self._leeway = math.ceil(leeway)
         self._clock = clock
 
     def attach(self, listener: Callable[[Entry], None]) -> None:
-        with self._room.lock:
-            self._room.listeners.append(weakref.WeakMethod(listener))
+        with self._namespace.lock:
+            self._namespace.listeners.append(weakref.WeakMethod(listener))
 
     async def end(self, kind: Kind, value: str, until: float) -> None:
-        room = self._room
-        with room.lock:
-            room.sweep(self._clock())
-            room.marks[kind, value] = max(until, room.marks.get((kind, value), 0.0))
+        here = self._namespace
+        with here.lock:
+            here.sweep(self._clock())
+            here.marks[kind, value] = max(until, here.marks.get((kind, value), 0.0))
             if kind == "s":
-                room.families.pop(value, None)
-        room.tell(Entry(kind, value, until))
+                here.families.pop(value, None)
+        here.tell(Entry(kind, value, until))
 
     async def cut_off(self, sub: str, *, keep: str | None) -> CutOff:
-        room, now = self._room, self._clock()
-        with room.lock:
-            room.sweep(now)
+        here, now = self._namespace, self._clock()
+        with here.lock:
+            here.sweep(now)
             cut_off = CutOff(math.floor(now) + self._leeway, keep)
             cut_off = cut_off.succeeding(self._cut_off(sub), ahead=self._ahead)
-            room.cut_offs[sub] = now + self._keep + self._leeway, cut_off
-            stays = {sid: device for sid, device in room.devices.pop(sub, {}).items() if sid == keep}
+            here.cut_offs[sub] = now + self._keep + self._leeway, cut_off
+            stays = {sid: device for sid, device in here.devices.pop(sub, {}).items() if sid == keep}
             if stays:
-                room.devices[sub] = stays
-        room.tell(Entry("u", sub, now + self._keep + self._leeway, cut_off))
+                here.devices[sub] = stays
+        here.tell(Entry("u", sub, now + self._keep + self._leeway, cut_off))
         return cut_off
 
     async def ask(self, jti: str | None, sid: str | None, sub: str) -> Answer:
@@ -140,54 +140,54 @@ class _MemoryChannel:
         return Answer(None, self._cut_off(sub))
 
     async def remember_device(self, sub: str, device: Device) -> None:
-        room = self._room
-        with room.lock:
-            room.sweep(self._clock())
-            devices = room.devices.setdefault(sub, {})
+        here = self._namespace
+        with here.lock:
+            here.sweep(self._clock())
+            devices = here.devices.setdefault(sub, {})
             devices[device.session_id] = device
             if len(devices) > MOST_DEVICES:
                 del devices[min(devices.values(), key=lambda one: one.seen_at).session_id]
 
     async def devices(self, sub: str) -> tuple[Device, ...]:
-        found = tuple(self._room.devices.get(sub, {}).values())
+        found = tuple(self._namespace.devices.get(sub, {}).values())
         left = [device for device in found if not self._is_marked("s", device.session_id)]
-        return standing(left, self._cut_off(sub), leeway=self._leeway, now=self._clock())
+        return still_logged_in(left, self._cut_off(sub), leeway=self._leeway, now=self._clock())
 
     async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> CutOff | None:
-        room, now = self._room, self._clock()
-        with room.lock:
-            room.sweep(now)
+        here, now = self._namespace, self._clock()
+        with here.lock:
+            here.sweep(now)
             cut_off = self._cut_off(sub)
-            room.families[sid] = Family.begin(cut_off, idle=idle, lifetime=lifetime, now=math.floor(now * 1000))
+            here.families[sid] = Family.begin(cut_off, idle=idle, lifetime=lifetime, now=math.floor(now * 1000))
         return cut_off
 
     async def rotate(self, use: Use) -> Rotation:
-        room, now, sid = self._room, self._clock(), use.sid
+        here, now, sid = self._namespace, self._clock(), use.sid
         until = now + self._keep + self._leeway
-        with room.lock:
-            room.sweep(now)
+        with here.lock:
+            here.sweep(now)
             rotation, family = use_up(
-                room.families.pop(sid, None),
+                here.families.pop(sid, None),
                 use,
                 self._cut_off(use.sub),
                 is_marked=self._is_marked("s", sid),
                 now=math.floor(now * 1000),
             )
             if family is not None:
-                room.families[sid] = family
+                here.families[sid] = family
             if rotation.outcome == "reused":
-                room.marks["s", sid] = until
+                here.marks["s", sid] = until
         if rotation.outcome == "reused":
-            room.tell(Entry("s", sid, until))
+            here.tell(Entry("s", sid, until))
         return rotation
 
     async def end_family(self, sid: str) -> None:
-        with self._room.lock:
-            self._room.families.pop(sid, None)
+        with self._namespace.lock:
+            self._namespace.families.pop(sid, None)
 
     def _is_marked(self, kind: Kind, value: str) -> bool:
-        return self._room.marks.get((kind, value), 0.0) > self._clock()
+        return self._namespace.marks.get((kind, value), 0.0) > self._clock()
 
     def _cut_off(self, sub: str) -> CutOff | None:
-        until, cut_off = self._room.cut_offs.get(sub, (0.0, None))
+        until, cut_off = self._namespace.cut_offs.get(sub, (0.0, None))
         return cut_off if until > self._clock() else None

@@ -101,7 +101,7 @@ class Channel(Protocol):
         ...
 
     async def devices(self, sub: str) -> tuple[Device, ...]:
-        """Return the devices of a user whose sessions have neither expired nor been ended: see `standing`."""
+        """Return the devices of a user whose sessions have neither expired nor been ended: see `still_logged_in`."""
         ...
 
     async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> CutOff | None:

@@ -8,7 +8,7 @@ from contextvars import Context
 from asgi_login.errors import ServiceUnavailable
 from asgi_login.stores.entry import Entry
 from asgi_login.stores.protocol import Batch, Beginning, FollowedChannel
-from asgi_login.stores.revocation.line import Line, Unreachable
+from asgi_login.stores.revocation.breaker import CircuitBreaker, Unreachable
 from asgi_login.stores.revocation.view import View
 
 log: logging.Logger = logging.getLogger("asgi_login")
@@ -27,17 +27,17 @@ class Follower:
     Args:
         channel: The store.
         view: What is kept up to date.
-        line: How the store is asked to begin.
+        breaker: How the store is asked to begin.
         clock: The time of day; a horizon is never earlier than it, in case the store's clock is behind.
         monotonic: The clock for what is stale.
         tell: Called with each entry; with None where some may have been missed.
     """
 
     __slots__ = (
+        "_breaker",
         "_channel",
         "_clock",
         "_last",
-        "_line",
         "_lost",
         "_monotonic",
         "_offer_at",
@@ -52,7 +52,7 @@ class Follower:
         self,
         channel: FollowedChannel,
         view: View,
-        line: Line,
+        breaker: CircuitBreaker,
         *,
         clock: Callable[[], float],
         monotonic: Callable[[], float],
@@ -60,7 +60,7 @@ class Follower:
     ) -> None:
         self._channel = channel
         self._view = view
-        self._line = line
+        self._breaker = breaker
         self._clock = clock
         self._monotonic = monotonic
         self._tell = tell
@@ -125,7 +125,7 @@ class Follower:
 
     async def _begin(self) -> None:
         last, sent = self._last, self._monotonic()
-        here = await self._line.ask(self._channel.begin)
+        here = await self._breaker.call(self._channel.begin)
         if last is not None and _is_same(here, last) and here.now - last.now < _RESUMABLE:
             return
         now = max(here.now, self._clock())
@@ -166,7 +166,7 @@ class Follower:
         # Taken out at once: another loop may be at it too.
         part, self._lost = self._lost[-_OFFERED_AT_ONCE:], self._lost[:-_OFFERED_AT_ONCE]
         try:
-            await self._line.ask(lambda: self._channel.offer(part))
+            await self._breaker.call(lambda: self._channel.offer(part))
         except ServiceUnavailable as refusal:
             # A store that is full can still be read.
             self._lost += part

@@ -15,8 +15,8 @@ from asgi_login.stores.protocol import LocalChannel, Store, UnsafeStore
 from asgi_login.stores.revocation.view import View
 
 if TYPE_CHECKING:
+    from asgi_login.stores.revocation.breaker import CircuitBreaker
     from asgi_login.stores.revocation.follower import Follower
-    from asgi_login.stores.revocation.line import Line
 
 log: logging.Logger = logging.getLogger("asgi_login")
 
@@ -45,11 +45,11 @@ class Revocation:
 
     __slots__ = (
         "__weakref__",
+        "_breaker",
         "_channel",
         "_follower",
         "_keep",
         "_leeway",
-        "_line",
         "_listeners",
         "_lock",
         "_monotonic",
@@ -85,18 +85,18 @@ class Revocation:
         # Without a function of our own around them: they are what each request pays.
         self.clears: Callable[[Revocable], bool] = self._view.clears
         self.ends: Callable[[Revocable], bool] = self._view.ends
-        self._line: Line | None = None
+        self._breaker: CircuitBreaker | None = None
         self._follower: Follower | None = None
         self._channel = channel = store.open(name, leeway=leeway, clock=clock)
         if isinstance(channel, LocalChannel):
             self._attach(channel)
         else:
             # Here, because they need asyncio, whose import takes as long as half of the package.
-            from asgi_login.stores.revocation import follower, line  # noqa: PLC0415
+            from asgi_login.stores.revocation import breaker, follower  # noqa: PLC0415
 
-            self._line = line.Line(self._options.timeout.total_seconds(), monotonic)
+            self._breaker = breaker.CircuitBreaker(self._options.timeout.total_seconds(), monotonic)
             self._follower = follower.Follower(
-                channel, self._view, self._line, clock=clock, monotonic=monotonic, tell=self._tell
+                channel, self._view, self._breaker, clock=clock, monotonic=monotonic, tell=self._tell
             )
 
     def _attach(self, channel: LocalChannel) -> None:
@@ -258,14 +258,14 @@ class Revocation:
             self._listeners = tuple(one for one in self._listeners if one != callback)
 
     async def _call(self, question: Callable[[], Awaitable[T]]) -> T:
-        if self._line is None:
+        if self._breaker is None:
             return await question()
         self.follow()
-        return await self._line.ask(question)
+        return await self._breaker.call(question)
 
     def _hear_own(self, entry: Entry) -> None:
         """Take note of what was ended here, before it comes back from the store."""
-        if self._line is not None:
+        if self._breaker is not None:
             self._view.apply(entry)
             self._tell(entry)
 

@@ -1,4 +1,4 @@
-"""The line to a store, which may break: a deadline for each question, and one probe a second while it is down."""
+"""Gives up on a store that does not answer: a deadline for each question, and one probe a second while it is down."""
 
 import asyncio
 import logging
@@ -18,10 +18,10 @@ _STALLED = 2.0
 
 
 class Unreachable(ServiceUnavailable):
-    """The store could not be reached; the line has logged it."""
+    """The store could not be reached; the circuit breaker has logged it."""
 
 
-class Line:
+class CircuitBreaker:
     """Puts questions to a store.
 
     Args:
@@ -41,16 +41,16 @@ class Line:
         self._probe_at = 0.0
         self._answered_at = 0.0
 
-    async def ask(self, question: Callable[[], Awaitable[T]]) -> T:
+    async def call(self, question: Callable[[], Awaitable[T]]) -> T:
         """Return the store's answer.
 
         Raises:
             Unreachable: The store was not reached.
             ServiceUnavailable: The store says that it cannot answer.
         """
-        if not self._admits():
-            raise Unreachable("the store could not be reached a moment ago")
         sent = self._monotonic()
+        if not self._admits(sent):
+            raise Unreachable("the store could not be reached a moment ago")
         try:
             answer = await self._in_time(question)
         except ServiceUnavailable:
@@ -74,10 +74,9 @@ class Line:
         async with asyncio.timeout(self._timeout):
             return await question()
 
-    def _admits(self) -> bool:
+    def _admits(self, now: float) -> bool:
         if not self._is_down:
             return True
-        now = self._monotonic()
         if now < self._probe_at:
             return False
         self._probe_at = now + _PROBE_EVERY

@@ -21,6 +21,7 @@ from asgi_login import (
     InvalidToken,
     LoginManager,
     MemoryStore,
+    Refresh,
     ServiceUnavailable,
     Sessions,
     get_auth,
@@ -346,10 +347,10 @@ async def test_what_is_no_token_is_told(logins, token):
         await logins.manager.revoke_token(token)
 
 
-@pytest.mark.parametrize("call", ["devices", "revoke_user", "revoke_session"])
+@pytest.mark.parametrize("call", ["devices", "revoke_user", "revoke_session", "issue_tokens"])
 async def test_what_a_view_asks_of_a_store_that_is_down_is_answered_503_by_a_framework_that_knows_nothing_of_it(call):
     store = Down()
-    logins = Logins(store=store, sessions=Sessions(listed=True))
+    logins = Logins(store=store, sessions=Sessions(listed=True), refresh=Refresh())
     store.is_down = True
 
     async def view(request):

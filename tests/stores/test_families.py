@@ -210,6 +210,19 @@ def test_a_login_after_a_cut_off_lives_also_in_the_same_second_and_by_who_has_no
     place.run(main)
 
 
+@pytest.mark.parametrize("leeway", [0, 5])
+def test_a_login_between_two_logouts_everywhere_in_one_second_is_ended_by_the_second(place, leeway):
+    async def main():
+        here = process(place, leeway=leeway)
+        for _ in range(3):
+            await here.end_user("ada", keep=None)
+            await start(here)
+            await here.end_user("ada", keep=None)
+            assert await outcomes(here, use(1)) == ["gone"]
+
+    place.run(main)
+
+
 def test_without_a_cut_off_there_is_none_to_know(place):
     async def main():
         assert await start(process(place)) is None

@@ -143,7 +143,7 @@ def test_a_memory_store_forgets_families_that_have_ended():
             await start(revocation, f"sid-{number}", idle=10)
 
     anyio.run(main)
-    assert len(store._rooms["default"].families) < 2_000
+    assert len(store._namespaces["default"].families) < 2_000
 
 
 def test_a_use_keeps_a_family_for_as_long_as_it_says_but_not_beyond_the_end(place):

@@ -60,7 +60,7 @@ class FamilyMachine(RuleBasedStateMachine):
         return said
 
     def compare(self):
-        room = self.stores[0]._rooms[self.name]
+        room = self.stores[0]._namespaces[self.name]
         # As Redis does by itself, so that nothing comes back when the clock is set back.
         room.sweep_at = 0
         room.sweep(self.now)
@@ -112,7 +112,7 @@ class FamilyMachine(RuleBasedStateMachine):
         advances=st.sampled_from([True, True, True, False]),
     )
     def use(self, *, place, behind, window, idle, until, advances):
-        family = self.stores[0]._rooms[self.name].families.get(self.sids[place])
+        family = self.stores[0]._namespaces[self.name].families.get(self.sids[place])
         if family is None:
             self.start(place, 5_000, 9_000, is_new=behind >= 0)
         generation = max(0, (1 if family is None else family.generation) - behind)

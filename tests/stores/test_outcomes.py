@@ -280,7 +280,7 @@ def test_a_memory_store_forgets_what_has_expired():
             await revocation.end_session(f"sid-{number}", clock[0] + 10)
 
     anyio.run(main)
-    assert len(store._rooms["default"].marks) < 2_000
+    assert len(store._namespaces["default"].marks) < 2_000
     assert len(revocation._view.entries(0)) < 4_000
 
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
-from asgi_login.auth import Auth, token_of
+from asgi_login.auth import AnyAuth, Auth, auth_of_config, token_of
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
 from asgi_login.scope import (
@@ -48,19 +48,17 @@ class Authenticator(Generic[UserT]):
     Args:
         config: The settings of the manager.
         renew: What becomes of a session that is in order, of the functions of `sessions`.
-        writes: Whether the cookies are written that `authenticate` returns.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
         reads_lines_only: Whether the transports read only the Authorization and Cookie lines.
     """
 
-    __slots__ = ("_cookies", "_headers", "_renew", "_writes", "anonymous", "config", "reads_lines_only")
+    __slots__ = ("_cookies", "_headers", "_renew", "anonymous", "config", "reads_lines_only")
 
-    def __init__(self, config: Config, renew: Renew = sessions.renew_session, *, writes: bool = True) -> None:
+    def __init__(self, config: Config, renew: Renew = sessions.renew_session) -> None:
         self.config: Config = config
         self._renew = renew
-        self._writes = writes
         self.anonymous: Auth[UserT] = Auth(config)
         # A header that the client set on purpose comes before a cookie that the browser attached by itself.
         self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
@@ -129,7 +127,7 @@ class Authenticator(Generic[UserT]):
             return Auth(config, transport, token, user), NO_COOKIES
         outcome = self._session_outcome(scope, transport, token, user, same_client=same_client)
         if token.kind == REMEMBER and config.revocation is not None and outcome[0].is_authenticated:
-            outcome = await self._use_up(config.revocation, scope, transport, token, outcome)
+            outcome = await self._check_use(config.revocation, scope, transport, token, outcome)
         if outcome[1] and config.sessions is not None and config.sessions.listed:
             await self._list(scope, outcome[0])
         return outcome
@@ -166,7 +164,31 @@ class Authenticator(Generic[UserT]):
         is_fresh = same_client and token.claims.get("fresh") is True
         return Auth(config, transport, token, user, None, is_fresh), cookies
 
-    async def _use_up(
+    @property
+    def settles(self) -> bool:
+        """Whether `settle` has anything to decide."""
+        return self.config.revocation is not None and self.config.remember_cookie is not None
+
+    async def settle(self, scope: Scope, auth: AnyAuth, cookies: Cookies) -> Cookies:
+        """Return those of the cookies that are to be sent, as the response starts.
+
+        With a store, the browser is given the next remember token only if the one that it has can be used up now.
+        """
+        config, own, transport = self.config, auth_of_config(auth, self.config), self.config.remember_cookie
+        is_restored = transport is not None and own is not None and own.is_authenticated
+        if not self.settles or transport is None or not is_restored or transport.cookie_name not in cookies:
+            return cookies
+        try:
+            remembered = sessions.find_remembered(config, scope)
+            if remembered is not None:
+                await sessions.use_remembered(config, scope, remembered)
+        except (InvalidToken, ServiceUnavailable) as error:
+            # The session is restored all the same: its token was good when the request came in.
+            _log.info("%s: the remember token stays as it is: %s", request_line(scope), error.reason)
+            return {name: header for name, header in cookies.items() if name != transport.cookie_name}
+        return cookies
+
+    async def _check_use(
         self,
         revocation: Revocation,
         scope: Scope,
@@ -174,10 +196,10 @@ class Authenticator(Generic[UserT]):
         token: VerifiedToken,
         outcome: Outcome[UserT],
     ) -> Outcome[UserT]:
-        """Use up the remember token that has restored a session. Last, so that nothing that fails costs the login."""
-        config, (auth, cookies) = self.config, outcome
+        """Check that the remember token that has restored a session was not used before: `settle` uses it up."""
+        config, (auth, _) = self.config, outcome
         try:
-            await sessions.use_remembered(config, scope, token, is_replaced=self._writes and bool(cookies))
+            await sessions.check_remembered(config, scope, token)
         except InvalidToken as error:
             return self._refused(scope, transport, error.again()), sessions.log_out(config)
         except ServiceUnavailable as error:

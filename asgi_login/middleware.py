@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any, cast, overload
 
 from asgi_login.application import Wrapper, path_prefixes, under
-from asgi_login.auth import all_settings_of, blocking_error, write_to_state
+from asgi_login.auth import AnyAuth, all_settings_of, blocking_error, write_to_state
 from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig
 from asgi_login.current import CURRENT
@@ -20,6 +20,7 @@ from asgi_login.scope import (
     ASGIReceive,
     ASGIScope,
     ASGISend,
+    Cookies,
     FrameworkReceive,
     FrameworkScope,
     FrameworkSend,
@@ -120,9 +121,8 @@ class AuthMiddleware(Wrapper):
                 auth, renewed, scope, send, receive, self._open_connections, deny=self._deny_websocket
             )
             receive = record.receive
-        if self._end_connections:
-            record.end_with_login()
-            auth = record.auth
+        if renewed or self._end_connections:
+            auth = self._prepare(record, renewed)
         write_to_state(auth, self._own_state(scope))
         outer: RequestRecord | None = scope.get("asgi_login")
         if outer is not None:
@@ -146,6 +146,14 @@ class AuthMiddleware(Wrapper):
             CURRENT.reset(token)
             # The record leads back to the scope: each request would become a cycle for the garbage collector.
             scope["asgi_login"] = outer
+
+    def _prepare(self, record: RequestRecord, renewed: Cookies) -> AnyAuth:
+        """See to what is decided later of a request, and return its Auth."""
+        if renewed and self._authenticator.settles:
+            record.settle_first(self._authenticator.settle)
+        if self._end_connections:
+            record.end_with_login()
+        return record.auth
 
     async def _pass_through(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

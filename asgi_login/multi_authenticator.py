@@ -72,6 +72,17 @@ class MultiAuthenticator:
                 break
         return self._choose(outcomes), written
 
+    @property
+    def settles(self) -> bool:
+        """Whether `settle` has anything to decide."""
+        return any(one.settles for one in self._authenticators)
+
+    async def settle(self, scope: Scope, auth: AnyAuth, cookies: Cookies) -> Cookies:
+        """Return those of the cookies that are to be sent, as the response starts."""
+        for one in self._authenticators:
+            cookies = await one.settle(scope, auth, cookies)
+        return cookies
+
     def _choose(self, outcomes: dict[str, AnyAuth]) -> AnyAuth:
         """Choose the outcome that stands for the request, and attach the others."""
         everyone = {one.config.name: outcomes.get(one.config.name, one.anonymous) for one in self._authenticators}

@@ -84,6 +84,14 @@ class RequestRecord(Holder[AnyAuth]):
         if identities:
             self.watch = Watch(identities if self.watch is None else {**self.watch.identities, **identities})
 
+    def settle_first(self, settle: Callable[[Scope, AnyAuth, Cookies], Awaitable[Cookies]]) -> None:
+        """Decide only when the response starts which cookies the session itself writes back."""
+
+        async def write() -> None:
+            self.renewed = await settle(self._scope, self.auth, self.renewed)
+
+        self.writes = (*self.writes, write)
+
     def hold_open(self) -> None:
         """Let the session last as long as the connection is open, but not longer than its lifetime."""
         self.auth = held_open(self.auth)
@@ -115,6 +123,8 @@ class RequestRecord(Holder[AnyAuth]):
         """End the request; the refusal is dropped, because its traceback holds the request."""
         self.is_open = False
         self.refusal = None
+        # They lead back to the record.
+        self.writes = ()
 
 
 def mark_refusal(error: AuthError) -> bool:

@@ -170,7 +170,7 @@ class RedisChannel:
         await self._check_safe()
         keys = self._log, self._family(use.sid), f"{self._keys}s:{use.sid}", f"{self._keys}u:{use.sub}"
         times = map(milliseconds, (use.idle, use.window, use.until))
-        facts = use.sid, use.generation, *times, use.born, self._keep * 1000, int(use.advances)
+        facts = use.sid, use.generation, *times, use.born, self._keep * 1000, int(use.advances), int(use.ends)
         outcome, left = map(_text, await self._connections.write(*_script(ROTATE, keys, facts)))
         return Rotation(cast("Outcome", outcome), int(left) / 1000)
 

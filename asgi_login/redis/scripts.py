@@ -152,8 +152,8 @@ redis.call('PEXPIRE', KEYS[1], text(math.min(idle, lifetime)))
 return cut_off or ''
 """
 )
-# KEYS: log, family, mark, cut-off. ARGV: sid, generation, idle, window, until, born, keep, whether it advances. Times
-# are in milliseconds, but for born. What it decides is written down in `stores.families.use_up`.
+# KEYS: log, family, mark, cut-off. ARGV: sid, generation, idle, window, until, born, keep, whether it advances, whether
+# an old token ends the login. Times are in milliseconds, but for born. `stores.families.use_up` says what is decided.
 ROTATE = (
     _PRELUDE
     + """
@@ -175,6 +175,7 @@ if gen == g then outcome = 'won'
 elseif gen > g then outcome = 'ahead'
 elseif gen == g - 1 and math.abs(now - at) < window then outcome = 'again' end
 if outcome == 'reused' then
+  if ARGV[9] ~= '1' then return {outcome, '0'} end
   redis.call('SET', KEYS[3], '1', 'PX', text(keep))
   note('k', 's', 'v', sid, 'x', text(math.ceil((now + keep) / 1000)))
   redis.call('DEL', KEYS[2])

@@ -10,7 +10,13 @@ from asgi_login.sessions.devices import device_of, list_device
 from asgi_login.sessions.generations import generation_of, use_up
 from asgi_login.sessions.logins import confirm, log_in, log_out, own_claims
 from asgi_login.sessions.passive import keep_session
-from asgi_login.sessions.remember import find_remembered, read_remembered, restore_session, use_remembered
+from asgi_login.sessions.remember import (
+    check_remembered,
+    find_remembered,
+    read_remembered,
+    restore_session,
+    use_remembered,
+)
 from asgi_login.sessions.session import (
     check_owner,
     ends_with_client,
@@ -25,6 +31,7 @@ from asgi_login.sessions.session import (
 
 __all__ = [
     "check_owner",
+    "check_remembered",
     "confirm",
     "device_of",
     "ends_with_client",

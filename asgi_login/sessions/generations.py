@@ -39,6 +39,7 @@ async def use_up(
     window: float,
     until: float = 0,
     advances: bool = True,
+    ends: bool = True,
 ) -> float:
     """Use up a verified token of this manager's: from now on the next generation is good.
 
@@ -50,12 +51,13 @@ async def use_up(
         window: Seconds within which this token is still good.
         until: The login lives at least until then, if it is used; in seconds since the epoch, or 0.
         advances: False only checks the token.
+        ends: Whether a token that was used before ends its login.
 
     Returns:
         Seconds that the login may live at most.
 
     Raises:
-        InvalidToken: It has no `sid`, its login was ended, or it was used before and its login has ended now.
+        InvalidToken: It has no `sid`, its login was ended, or it was used before.
         ServiceUnavailable: The store does not answer. The token is good for another try within the window.
     """
     sid = token.claims.get("sid")
@@ -70,9 +72,12 @@ async def use_up(
         until=until,
         born=_born(token),
         advances=advances,
+        ends=ends,
     )
     rotation = await cast("Revocation", config.revocation).rotate(use)
     where = request_line(scope), token.kind, config.name
+    if rotation.outcome == "reused" and not ends:
+        raise InvalidToken("the token was used meanwhile")
     if rotation.outcome == "reused":
         log.warning("%s: a %s of %s was used again that had been replaced: its login is ended", *where)
         raise InvalidToken("the token was used before, and its login is ended")

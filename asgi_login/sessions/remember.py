@@ -1,8 +1,9 @@
 """Remember-me: a cookie of its own that brings a login back after its session has ended, never as a fresh one.
 
-With a store, each use of a remember token makes the one before void: see `generations`. If the response with the new
-cookie is lost, the browser still has the old one. For ten seconds that is good, say in another tab that was opened at
-the same time. After that its next use ends the login, and the user logs in again.
+With a store, each use of a remember token makes the one before void: see `generations`. That happens when the response
+with the new cookie starts, so that a page that fails costs nobody their login. If the response is lost on its way, the
+browser still has the old cookie. For ten seconds that is good, say in another tab that was opened at the same time.
+After that its next use ends the login, and the user logs in again.
 """
 
 from collections.abc import Mapping
@@ -70,28 +71,36 @@ def restore_session(config: Config, scope: Scope, token: VerifiedToken, user: An
         return token, NO_COOKIES
 
 
-async def use_remembered(config: Config, scope: Scope, token: VerifiedToken, *, is_replaced: bool) -> None:
-    """Use up the remember token that has restored a session; the manager has a store.
-
-    A token without a generation was issued before there was a store. It is taken once: otherwise, everybody who is
-    remembered would be logged out on the day when an application gets one.
-
-    Args:
-        config: The settings of the manager.
-        scope: Of the request.
-        token: The remember token.
-        is_replaced: Whether the browser is given the next one. Otherwise this one is checked, and stays.
+async def check_remembered(config: Config, scope: Scope, token: VerifiedToken) -> None:
+    """Check that the remember token that restores a session is the newest of its login; the manager has a store.
 
     Raises:
         InvalidToken: The login was ended; or the token was used before, and the login has ended now.
         ServiceUnavailable: The store does not answer.
     """
+    await _use(config, scope, token, advances=False, ends=True)
+
+
+async def use_remembered(config: Config, scope: Scope, token: VerifiedToken) -> None:
+    """Use up the remember token that has restored a session, as the browser is given the next one.
+
+    A token without a generation was issued before there was a store. It is taken once: otherwise, everybody who is
+    remembered would be logged out on the day when an application gets one.
+
+    Raises:
+        InvalidToken: The login was ended; or another tab has used the token since it was checked, and has the next one.
+        ServiceUnavailable: The store does not answer.
+    """
+    await _use(config, scope, token, advances=True, ends=False)
+
+
+async def _use(config: Config, scope: Scope, token: VerifiedToken, *, advances: bool, ends: bool) -> None:
     idle = _remembered_for(config, token.claims)
     if generation_of(token) == 0:
         # For as long as it can be shown again, or it could be taken twice.
         idle = max(idle, token.exp - config.clock())
     window, until = REUSE_WINDOW.total_seconds(), _end(config, token.claims)
-    await use_up(config, scope, token, idle=idle, window=window, until=until, advances=is_replaced)
+    await use_up(config, scope, token, idle=idle, window=window, until=until, advances=advances, ends=ends)
 
 
 def first_generation(config: Config) -> dict[str, object]:

@@ -34,6 +34,7 @@ class Use:
         until: The family lives at least until then, if it is used: in seconds since the epoch, or 0.
         born: For generation 0, when the login began, in whole seconds since the epoch.
         advances: False only asks what would come of it. An old token ends the login all the same.
+        ends: Whether an old token ends the login. False where it was the newest a moment ago.
     """
 
     sid: str
@@ -44,6 +45,7 @@ class Use:
     until: float = 0
     born: int = 0
     advances: bool = True
+    ends: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,7 @@ def use_up(
         return Rotation("gone"), None
     outcome = _outcome(family, use, now)
     if outcome == "reused":
-        return Rotation("reused"), None
+        return Rotation("reused"), None if use.ends else family
     if outcome != "again" and use.advances:
         lives_until = min(now + milliseconds(use.idle), end)
         family = Family(use.generation + 1, now, end, family.born, lives_until)

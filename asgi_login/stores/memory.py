@@ -175,9 +175,10 @@ class _MemoryChannel:
             )
             if family is not None:
                 here.families[sid] = family
-            if rotation.outcome == "reused":
+            ends = rotation.outcome == "reused" and use.ends
+            if ends:
                 here.marks["s", sid] = until
-        if rotation.outcome == "reused":
+        if ends:
             here.tell(Entry("s", sid, until))
         return rotation
 

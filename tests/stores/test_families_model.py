@@ -110,13 +110,14 @@ class FamilyMachine(RuleBasedStateMachine):
         idle=IDLE,
         until=st.sampled_from([None, None, -1, 0, 700, 20_000]),
         advances=st.sampled_from([True, True, True, False]),
+        ends=st.sampled_from([True, True, True, False]),
     )
-    def use(self, *, place, behind, window, idle, until, advances):
+    def use(self, *, place, behind, window, idle, until, advances, ends):
         family = self.stores[0]._namespaces[self.name].families.get(self.sids[place])
         if family is None:
             self.start(place, 5_000, 9_000, is_new=behind >= 0)
         generation = max(0, (1 if family is None else family.generation) - behind)
-        self._use(place, generation, window, idle, until, advances, 0)
+        self._use(place, generation, window, idle, until, advances, 0, ends=ends)
 
     @rule(
         place=PLACES, age=st.sampled_from([0, 1, 3, 500]), left=st.sampled_from([0, 100, 5_000]), advances=st.booleans()
@@ -124,7 +125,7 @@ class FamilyMachine(RuleBasedStateMachine):
     def use_from_before(self, place, age, left, advances):
         self._use(place, 0, 10, 500, left, advances, self.now - age)
 
-    def _use(self, place, generation, window, idle, until, advances, born):  # noqa: PLR0917
+    def _use(self, place, generation, window, idle, until, advances, born, *, ends=True):  # noqa: PLR0917
         use = Use(
             sid=self.sids[place],
             sub=OWNERS[place],
@@ -134,6 +135,7 @@ class FamilyMachine(RuleBasedStateMachine):
             until=0 if until is None else self.now + until,
             born=born,
             advances=advances,
+            ends=ends,
         )
         self.seen[self.both("rotate", use).outcome] += 1
 

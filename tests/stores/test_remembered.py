@@ -11,6 +11,7 @@ from helpers import parts, rsa_pem
 from store_browser import OWN, Browser, Down, logged_in, page, user_of
 
 from asgi_login import AuthMiddleware, CookieTransport, InvalidToken, Key, Sessions
+from asgi_login.stores import Use
 
 COOKIES = [CookieTransport("__Host-login")]
 
@@ -123,6 +124,45 @@ def test_a_database_that_is_down_costs_nobody_their_login(place):
         site.is_down = False
         assert await restored(browser)
         assert generation(browser) == 2
+
+    place.run(main)
+
+
+def test_a_page_that_fails_uses_no_token_up(place):
+    async def main():
+        site = Site(place)
+        browser = await logged_in(site)
+        claims = claims_of(browser.remembered)
+
+        async def fails(scope, receive, send):
+            assert scope["state"]["user"] == User("ada")
+            raise LookupError
+
+        assert isinstance((await browser.close()._send("/", "GET", [], fails)).error, LookupError)
+        use = Use(sid=claims["sid"], sub="ada", generation=1, idle=900, window=0, advances=False, ends=False)
+        assert (await site.manager.config.revocation.rotate(use)).outcome == "won"
+        assert await restored(browser)
+
+    place.run(main)
+
+
+def test_a_slow_page_in_one_tab_ends_nothing_though_another_tab_was_faster(place):
+    async def main():
+        browser = await logged_in(Site(place))
+        faster = browser.copy()
+
+        async def slow(scope, receive, send):
+            for _ in range(2):
+                assert await restored(faster)
+            await page(scope, receive, send)
+
+        connection = await browser.close()._send("/", "GET", [], slow)
+        assert user_of(connection) == User("ada")
+        # It has a session, and the token stays that the other tab has brought.
+        assert generation(browser) == 1
+        assert user_of(await browser.get("/")) == User("ada")
+        assert await restored(faster)
+        assert generation(faster) == 4
 
     place.run(main)
 

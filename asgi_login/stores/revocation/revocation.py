@@ -226,7 +226,7 @@ class Revocation:
                 the window has the outcome "again".
         """
         rotation = await self._call(lambda: self._channel.rotate(use))
-        if rotation.outcome == "reused":
+        if rotation.outcome == "reused" and use.ends:
             self._hear_own(Entry("s", use.sid, self._now() + self._keep))
         return rotation
 

@@ -317,7 +317,7 @@ NOT_PROMISED = {
 
 
 # What a class is made of, and not what it is to its user.
-INTERNAL_BASES = {"SetOnce", "FixedAttributes", "NotADependency", "Issuing", "Revoking"}
+INTERNAL_BASES = {"InHand[UserT]", "SetOnce", "FixedAttributes", "NotADependency", "Issuing", "Revoking"}
 
 
 def own_names(name: str, module: types.ModuleType) -> set[str]:

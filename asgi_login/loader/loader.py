@@ -46,15 +46,17 @@ class UserLoader:
         user_class: Of the last user, if nothing needs to be asked of another of that class: one that cannot be awaited,
             says itself what it is, and is nothing that a failed check leaves behind. The check costs as much as all
             other steps. Before the first user it is that of None.
+        takes_scope: Whether the function takes the scope.
         plain_class: Of the last user that was a str, a dict or another builtin, which is a user unless it is empty.
     """
 
-    __slots__ = ("call", "plain_class", "user_class")
+    __slots__ = ("call", "plain_class", "takes_scope", "user_class")
 
     def __init__(self) -> None:
         self.call: Callable[[str, Scope, Claims], Awaitable[Any]] = _no_loader
         self.user_class: type = type(None)
         self.plain_class: type = type(None)
+        self.takes_scope: bool = False
 
     def register(
         self,
@@ -78,6 +80,7 @@ class UserLoader:
                 f"sub_type is a class or a plain function that parses the user's id, like UUID or int, not {sub_type!r}"
             )
         extras = _check_call(function, args, kwargs)
+        self.takes_scope = "scope" in extras
         begin: Callable[..., Any] = _adapted(function, args, kwargs, extras)
         if not is_async_callable(function):
             begin = partial(_in_thread, Threads(), begin)

@@ -12,6 +12,7 @@ from asgi_login.config import Config, warn_of_relative_next
 from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
+from asgi_login.manager.in_hand import InHand
 from asgi_login.manager.issuing import Issuing
 from asgi_login.manager.no_dependency import NotADependency
 from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of, starting_of
@@ -27,7 +28,7 @@ UserT = TypeVar("UserT")
 LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
 
 
-class LoginManager(Issuing, Revoking, FixedAttributes, NotADependency, Generic[UserT]):
+class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADependency, Generic[UserT]):
     """Holds the settings of an application's logins, loads its users and issues its tokens.
 
     Args:

@@ -27,6 +27,12 @@ class Query:
 @strawberry.type
 class Subscription:
     @strawberry.subscription
+    async def name(self, info: strawberry.Info) -> AsyncGenerator[str, None]:
+        auth = info.context["auth"]
+        auth.require()
+        yield auth.user
+
+    @strawberry.subscription
     async def waits(self) -> AsyncGenerator[str, None]:
         """Say one thing, and then be silent."""
         yield "open"
@@ -42,13 +48,32 @@ def application(manager):
     return app
 
 
-def client(address, **headers):
+def application_with_a_first_message(manager):
+    """Return an application whose clients log in with `connection_init`, as browsers do that have no cookie."""
+    from strawberry.asgi import GraphQL  # noqa: PLC0415 - the same
+    from strawberry.exceptions import ConnectionRejectionError  # noqa: PLC0415
+
+    class WithLogin(GraphQL):
+        async def on_ws_connect(self, context):
+            params = context["connection_params"] or {}
+            context["auth"] = await manager.authenticate_token(params.get("token", ""), scope=context["request"])
+            if not context["auth"].is_authenticated:
+                raise ConnectionRejectionError
+            return await super().on_ws_connect(context)
+
+    return WithLogin(strawberry.Schema(query=Query, subscription=Subscription))
+
+
+def client(address, *, init=None, path="/graphql/", **headers):
     from gql.transport.websockets import WebsocketsTransport  # noqa: PLC0415 - the same
 
     protocol = WebsocketsTransport.GRAPHQLWS_SUBPROTOCOL
     return gql.Client(
         transport=WebsocketsTransport(
-            f"{address.replace('http', 'ws')}/graphql/", headers=headers, subprotocols=[protocol]
+            f"{address.replace('http', 'ws')}{path}",
+            headers=headers,
+            subprotocols=[protocol],
+            init_payload=init or {},
         )
     )
 
@@ -75,4 +100,17 @@ def test_a_silent_subscription_is_closed_with_4401_when_its_login_is_ended(manag
             assert websocket.close_code == 4401
 
     with served(application(manager)) as address:
+        asyncio.run(main(address))
+
+
+def test_a_client_logs_in_with_its_first_message(manager):
+    token = manager.create_access_token(data={"sub": "ada"})
+
+    async def main(address):
+        async with client(address, path="/", init={"token": token}) as session:
+            assert [one async for one in session.subscribe(gql.gql("subscription { name }"))] == [{"name": "ada"}]
+        with pytest.raises(gql.transport.exceptions.TransportError):
+            await client(address, path="/", init={"token": "nonsense"}).connect_async()
+
+    with served(application_with_a_first_message(manager)) as address:
         asyncio.run(main(address))

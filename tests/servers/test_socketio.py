@@ -62,6 +62,37 @@ def test_a_gated_handler_knows_the_user_and_the_time(transport):
         assert client.call("greet") == "invalid_token"
 
 
+def test_a_client_logs_in_with_what_it_passes_when_it_connects():
+    manager = LoginManager(SECRET, store=MemoryStore())
+    manager.user_loader(lambda sub: sub.title())
+    token = manager.create_access_token(data={"sub": "ada"})
+    sio = socketio.AsyncServer(async_mode="asgi")
+    kept = {}
+
+    @sio.event
+    async def connect(sid, environ, auth):
+        kept[sid] = await manager.authenticate_token(auth["token"])
+        if not kept[sid].is_authenticated:
+            raise ConnectionRefusedError("log in first")
+
+    @sio.event
+    async def greet(sid):
+        try:
+            kept[sid].require()
+        except AuthError as error:
+            return error.error
+        return kept[sid].user
+
+    with served(socketio.ASGIApp(sio)) as address:
+        with socketio.SimpleClient() as client:
+            client.connect(address, auth={"token": token}, transports=["websocket"])
+            assert client.call("greet") == "Ada"
+            asyncio.run(manager.revoke_token(token))
+            assert client.call("greet") == "invalid_token"
+        with socketio.SimpleClient() as client, pytest.raises(socketio.exceptions.ConnectionError):
+            client.connect(address, auth={"token": token}, transports=["websocket"])
+
+
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 def test_a_client_without_a_credential_is_refused_by_its_handler(transport):
     manager = LoginManager(SECRET)

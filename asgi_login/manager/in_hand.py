@@ -1,0 +1,58 @@
+"""What a manager makes of a token that came another way than by a request: in a first message, a job, or a link."""
+
+from typing import Final, Generic, TypeVar
+
+from asgi_login.auth import Auth
+from asgi_login.authenticator import Authenticator
+from asgi_login.config import Config
+from asgi_login.errors import InvalidToken
+from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
+from asgi_login.transports import Transport
+
+UserT = TypeVar("UserT")
+
+
+class _InHand:
+    """The transport of a token that somebody has passed to us."""
+
+    name: str = "token"
+    ambient: bool = False
+
+    def extract(self, _scope: object, /) -> None:
+        """Find nothing: it is not in the scope."""
+
+
+_IN_HAND: Final[Transport] = _InHand()
+
+
+class InHand(Generic[UserT]):
+    """The methods of a LoginManager for tokens that no transport has found."""
+
+    _config: Config
+
+    async def authenticate_token(self, token: str, *, scope: AnyScope | HasScope | None = None) -> Auth[UserT]:
+        """Return whose access token this is, or why it is not accepted, after all checks that a request is given.
+
+        For the first message of a websocket, Socket.IO's `auth`, a job, or a link in a mail. `Auth.require` raises
+        where something is missing, also later, and `with auth.active():` lets decorators work.
+
+        Args:
+            token: An access token; sessions and refresh tokens are refused.
+            scope: The ASGI scope, or an object that has it as `.scope`, for a user loader that takes it.
+
+        Raises:
+            Exception: Whatever the user loader raises, but for an AuthError.
+            TypeError: `token` is no str, or the user loader takes the scope, and there is none.
+
+        Example:
+            >>> auth = await manager.authenticate_token(message["payload"]["token"], scope=websocket)
+            >>> auth.require("orders:read")
+        """
+        if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"authenticate_token takes the token as a str, not {type(token).__name__}")
+        if scope is None and self._config.loader.takes_scope:
+            raise TypeError("the user loader takes the scope: pass authenticate_token(token, scope=websocket)")
+        found = token.encode() if token.isascii() else InvalidToken("not ASCII")
+        here: Scope = {"type": "token", "method": "TOKEN", "path": ""} if scope is None else scope_of(scope)
+        auth, _ = await Authenticator[UserT](self._config).authenticate(here, (_IN_HAND, found))
+        return auth

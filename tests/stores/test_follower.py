@@ -144,6 +144,41 @@ def test_it_does_not_keep_the_context_of_the_request_that_started_it(one, channe
     assert channel.seen == [None]
 
 
+def test_what_is_stale_is_counted_from_when_a_read_was_sent(channel):
+    put_forward = 0.0
+
+    def clock():
+        return time.monotonic() + put_forward
+
+    one = Revocation(OwnStore(channel), "default", leeway=0, lives=900, monotonic=clock)
+
+    async def main():
+        nonlocal put_forward
+        await verdict(one, young())
+        await until(lambda: one.clears(young()))
+        reading, answers = asyncio.Event(), asyncio.Event()
+
+        async def slow(position, *, wait):
+            reading.set()
+            await answers.wait()
+            return Batch([], position, True, time.time(), "epoch", "writer")
+
+        channel.read = slow
+        await reading.wait()
+        # The answer comes nine seconds after the question, and another two go by.
+        put_forward += 9
+        answers.set()
+        reading.clear()
+        answers = asyncio.Event()
+        await reading.wait()
+        put_forward += 2
+        channel.asked = 0
+        await verdict(one, young())
+        assert channel.asked == 1
+
+    asyncio.run(main())
+
+
 def test_it_survives_an_error_of_the_store_that_nobody_expected(one, channel, caplog):
     async def main():
         await verdict(one, young())

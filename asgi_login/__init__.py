@@ -13,6 +13,7 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires_scopes
+from asgi_login.grant import Grant
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.refresh import TokenPair
@@ -30,6 +31,7 @@ __all__ = [
     "CrossOriginRequest",
     "Device",
     "Gate",
+    "Grant",
     "HeaderTransport",
     "InsufficientScope",
     "InvalidRequest",

@@ -12,6 +12,7 @@ from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.oauth import Endpoint, Endpoints
 from asgi_login.scope import ASGIApp, Receive, Scope, Send
 
 try:
@@ -31,6 +32,7 @@ def install(
     skip: Iterable[str] = (),
     passive: Iterable[str] = (),
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
+    endpoints: Sequence[Endpoint] = (),
 ) -> None:
     """Add AuthMiddleware to an application and answer AuthError in its HTTP and WebSocket endpoints.
 
@@ -41,6 +43,7 @@ def install(
         passive: Paths, and everything below them, at which a session is not renewed.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await websocket.send_text("not authenticated"); await websocket.close()`.
+        endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware.
 
     A handler that the application itself has for AuthError stays.
 
@@ -55,8 +58,11 @@ def install(
     if any(isinstance(one.cls, _Stack) for one in app.user_middleware):
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
     deny = None if websocket_denial is None else _denial(websocket_denial)
+    if endpoints:
+        # Starlette builds its stack at the first request. What is wrong with them is said here.
+        Endpoints(app, *endpoints)
     paths = _Paths(skip=path_prefixes("skip", skip), passive=path_prefixes("passive", passive))
-    app.add_middleware(_Stack(manager, paths, app.url_path_for, deny))
+    app.add_middleware(_Stack(manager, paths, app.url_path_for, deny, tuple(endpoints)))
     # A handler that the application has registered for this is what it wants.
     app.exception_handlers.setdefault(AuthError, answer_auth_error)
 
@@ -75,20 +81,23 @@ class _Stack:
         paths: _Paths,
         resolve_route: Callable[[str], str],
         deny_websocket: ASGIApp | None,
+        endpoints: tuple[Endpoint, ...],
     ) -> None:
         self._manager = manager
         self._paths = paths
         self._resolve_route = resolve_route
         self._deny_websocket = deny_websocket
+        self._endpoints = endpoints
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        return AuthMiddleware(
+        middleware = AuthMiddleware(
             _NativeUser(app),
             self._manager,
             resolve_route=self._resolve_route,
             deny_websocket=self._deny_websocket,
             **self._paths,
         )
+        return Endpoints(middleware, *self._endpoints) if self._endpoints else middleware
 
 
 async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_Answer | None":

@@ -6,6 +6,7 @@ from fastapi import FastAPI, WebSocket
 
 from asgi_login.config import HasConfig
 from asgi_login.fastapi.openapi import complete_openapi
+from asgi_login.oauth import Endpoint
 from asgi_login.starlette import install as install_starlette
 
 
@@ -16,6 +17,7 @@ def install(
     skip: Iterable[str] = (),
     passive: Iterable[str] = (),
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
+    endpoints: Sequence[Endpoint] = (),
 ) -> None:
     """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
 
@@ -25,6 +27,7 @@ def install(
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
         websocket_denial: What is done instead of refusing a websocket; the websocket is accepted first.
+        endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware. They are not in OpenAPI.
     """
-    install_starlette(app, manager, skip=skip, passive=passive, websocket_denial=websocket_denial)
+    install_starlette(app, manager, skip=skip, passive=passive, websocket_denial=websocket_denial, endpoints=endpoints)
     complete_openapi(app)

@@ -1,7 +1,8 @@
 """Endpoint: an ASGI application that the library serves itself, at one path."""
 
 import re
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, Self, overload
 
 from asgi_login.attributes import FixedAttributes
@@ -25,7 +26,7 @@ from asgi_login.scope import (
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")
 
 
-class Endpoint(FixedAttributes):
+class Endpoint(FixedAttributes, ABC):
     """Base class of the endpoints. `Endpoints` finds them by their paths; a router can mount each at any other.
 
     Args:
@@ -60,9 +61,20 @@ class Endpoint(FixedAttributes):
         """The settings of the manager."""
         return self._config
 
-    def among(self, _others: "Sequence[Endpoint]") -> Self:
+    def among(self, others: "Sequence[Endpoint]") -> Self:
         """Return the endpoint as it answers beside others: itself, unless it describes them."""
+        del others
         return self
+
+    @property
+    def cookie_name(self) -> str | None:
+        """The name of the cookie that it sets, or None."""
+        return None
+
+    def describe(self, url: str) -> Mapping[str, object]:
+        """Return what ServerMetadata says of it, if it is at this URL (RFC 8414 §2)."""
+        del url
+        return {}
 
     @overload
     async def __call__(self, scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None: ...
@@ -94,9 +106,9 @@ class Endpoint(FixedAttributes):
         description = f"this endpoint takes {' and '.join(self._methods)} only"
         return error_answer("invalid_request", description, status=405, headers=[allow])
 
+    @abstractmethod
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
         """Return the answer to a request with one of the methods."""
-        raise NotImplementedError
 
 
 async def _decline(scope: Scope, receive: Receive, send: Send) -> None:

@@ -74,4 +74,9 @@ def by_path(endpoints: tuple[Endpoint, ...]) -> dict[str, Endpoint]:
     if len(found) < len(endpoints):
         paths = ", ".join(one.path for one in endpoints)
         raise ValueError(f"two endpoints have the same path ({paths}): pass path= to one of them")
+    owners: dict[str, Endpoint] = {}
+    for one in endpoints:
+        name = one.cookie_name
+        if name is not None and owners.setdefault(name, one).config is not one.config:
+            raise ValueError(f"two managers keep their refresh tokens in one cookie, {name!r}: name one RefreshCookie")
     return found

@@ -12,8 +12,8 @@ MAX_BODY_BYTES: Final = 16_384
 _MEDIA_TYPE: Final = b"application/x-www-form-urlencoded"
 # RFC 3986 §2.1: two hexadecimal digits follow.
 _BROKEN_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
-# RFC 6749 appendix A: no control but the tab, which a password may hold, and no surrogate.
-_NOT_TEXT: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f\ud800-\udfff]")
+# RFC 6749 appendix A: no control but the tab, which a password may hold.
+_NOT_TEXT: Final = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 class ClientGone(Exception):  # noqa: N818 - it is nobody's error

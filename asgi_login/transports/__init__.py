@@ -7,7 +7,7 @@ cookie on a framework's response object. `checks` makes sure that the transports
 
 from asgi_login.transports.bearer import BearerTransport
 from asgi_login.transports.checks import check_transports
-from asgi_login.transports.cookie import CookieTooLongError, CookieTransport
+from asgi_login.transports.cookie import CookieTooLongError, CookieTransport, SameSite
 from asgi_login.transports.csrf import parse_origins
 from asgi_login.transports.foreign import OriginCheck
 from asgi_login.transports.header import HeaderTransport
@@ -20,6 +20,7 @@ __all__ = [
     "CookieTransport",
     "HeaderTransport",
     "OriginCheck",
+    "SameSite",
     "Transport",
     "check_transports",
     "parse_origins",

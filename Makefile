@@ -25,9 +25,9 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 	@test -x "$(UV)" || $(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 
-demo: $(VENV)/pyvenv.cfg  ## Serve the demo on http://127.0.0.1:8000 (PORT= for another)
+demo: $(VENV)/pyvenv.cfg  ## Serve the demo on http://127.0.0.1:8000 (PORT= for another, REDIS= to share logouts)
 	@$(SYNC) --group demo
-	@$(BIN)/python -m examples.demo --port $(PORT)
+	@$(BIN)/python -m examples.demo --port $(PORT) $(if $(REDIS),--redis '$(REDIS)')
 
 # In two processes side by side, because the conformance suite is half of it.
 test: $(VENV)/pyvenv.cfg  ## Run the tests and measure their coverage

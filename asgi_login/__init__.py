@@ -9,10 +9,11 @@ from asgi_login.errors import (
     InvalidToken,
     LoginNotFresh,
     NotAuthenticated,
+    NotPermitted,
     ServiceUnavailable,
 )
 from asgi_login.exchange import safe_next
-from asgi_login.gates import Gate, fresh_login_required, login_required, requires_scopes
+from asgi_login.gates import Gate, fresh_login_required, login_required, requires, requires_scopes
 from asgi_login.grant import Grant
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
@@ -41,6 +42,7 @@ __all__ = [
     "LoginNotFresh",
     "MemoryStore",
     "NotAuthenticated",
+    "NotPermitted",
     "Refresh",
     "ServiceUnavailable",
     "Sessions",
@@ -50,6 +52,7 @@ __all__ = [
     "fresh_login_required",
     "get_auth",
     "login_required",
+    "requires",
     "requires_scopes",
     "safe_next",
 ]

@@ -221,7 +221,7 @@ def refusal(
     config, token = auth._config, auth._token
     if token is None:
         return config.complete(NotAuthenticated("no credential"))
-    over = _over(config, token)
+    over = end_of(config, token)
     if over is not None:
         return config.complete(over)
     if not token.scopes.issuperset(scopes):
@@ -231,7 +231,7 @@ def refusal(
     return None
 
 
-def _over(config: Config, token: VerifiedToken) -> InvalidToken | None:
+def end_of(config: Config, token: VerifiedToken) -> InvalidToken | None:
     """Return why a token that was valid at the start of its request no longer is, or None."""
     try:
         check_times(token, config.clock())
@@ -276,6 +276,19 @@ def auth_of_config(auth: AnyAuth, config: Config) -> AnyAuth | None:
         if other._config.loader is config.loader:
             return other
     return None
+
+
+def identities_of(auth: AnyAuth, manager: str | None = None) -> dict[Config, VerifiedToken]:
+    """Return the token of each identity of a request, by the settings of its manager; or the named manager's alone."""
+    every = [auth, *(auth._others or {}).values()] if manager is None else [auth_of_manager(auth, manager)]
+    return {one._config: one._token for one in every if one._token is not None and one._error is None}
+
+
+def held_open(auth: AnyAuth) -> AnyAuth:
+    """Return a copy for a connection that counts as use while it is open: a session ends with its lifetime."""
+    token = None if auth._token is None else auth._token.held_open()
+    others = None if auth._others is None else {name: held_open(one) for name, one in auth._others.items()}
+    return Auth(auth._config, auth._transport, token, auth._user, auth._error, auth._is_fresh, others)
 
 
 def token_of(auth: AnyAuth) -> VerifiedToken | None:

@@ -6,6 +6,7 @@ AuthError
 ├── InvalidToken        401  invalid_token                       RFC 6750 §3.1
 ├── LoginNotFresh       401  insufficient_user_authentication    RFC 9470 §3
 ├── InsufficientScope   403  insufficient_scope                  RFC 6750 §3.1
+├── NotPermitted        403  access_denied                       (no code in the challenge: it is not about the token)
 ├── CrossOriginRequest  403  cross_origin_request                (no challenge: the credential was fine)
 └── ServiceUnavailable  503  temporarily_unavailable             (no challenge: nobody knows whether it is fine)
 
@@ -167,6 +168,19 @@ class InsufficientScope(AuthError):
     def challenge(self) -> str:
         """RFC 6750 §3: `scope` names what is needed."""
         return f'{super().challenge}, scope="{" ".join(self.required)}"' if self.required else f"{super().challenge}"
+
+
+class NotPermitted(AuthError):
+    """The user is known, and a check of the application's says that they may not do this (403)."""
+
+    status = 403
+    error = "access_denied"
+    description = "You are not permitted to do this"
+
+    @property
+    def challenge(self) -> str:
+        """RFC 6750 §3.1 has no code for this: no other token of this user would help."""
+        return f'Bearer realm="{self.realm}"'
 
 
 class CrossOriginRequest(AuthError):

@@ -15,7 +15,7 @@ from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import http_answer, mark_refusal
-from asgi_login.gates import check_current
+from asgi_login.gates import Check, Rule, check_current
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.oauth import Endpoint, Endpoints
 from asgi_login.openapi import REFUSALS, Scheme, scheme_names, security_schemes
@@ -44,6 +44,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
+        end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await socket.send_text("not authenticated"); await socket.close()`.
         endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware.
@@ -62,6 +63,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         *,
         skip: Iterable[str] = (),
         passive: Iterable[str] = (),
+        end_connections: bool = False,
         websocket_denial: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]] | None = None,
         endpoints: Sequence[Endpoint] = (),
     ) -> None:
@@ -70,6 +72,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         self._names: dict[Scheme, str] = {}
         self._skip = path_prefixes("skip", skip)
         self._passive = path_prefixes("passive", passive)
+        self._end_connections = end_connections
         self._deny = None if websocket_denial is None else _denial(websocket_denial)
         self._endpoints = tuple(endpoints)
 
@@ -106,7 +109,12 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
 
     def _stack(self, app: ASGIApp) -> ASGIApp:
         middleware = AuthMiddleware(
-            _NativeUser(app), self._managers, skip=self._skip, passive=self._passive, deny_websocket=self._deny
+            _NativeUser(app),
+            self._managers,
+            skip=self._skip,
+            passive=self._passive,
+            end_connections=self._end_connections,
+            deny_websocket=self._deny,
         )
         return Endpoints(middleware, *self._endpoints) if self._endpoints else middleware
 
@@ -132,6 +140,9 @@ _REFUSALS = {
 }
 
 
+_OPEN = "exclude_from_auth"
+
+
 class Guard(FixedAttributes):
     """What `guard` returns."""
 
@@ -139,26 +150,31 @@ class Guard(FixedAttributes):
     manager: str | None
     _otherwise = "what a guard asks for is said in guard(...)"
 
-    def __init__(self, scopes: tuple[str, ...], manager: str | None, *, fresh: bool) -> None:
-        self.scopes = scopes
-        self.manager = manager
-        self._fresh = fresh
+    def __init__(self, rule: Rule) -> None:
+        self.scopes = rule.scopes
+        self.manager = rule.manager
+        self._rule = rule
 
     async def __call__(self, _connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler, /) -> None:
         """Let a connection pass, or raise."""
         if cast("Any", handler.fn).__module__ == HTTPRoute.__module__:
             # Litestar made it to answer OPTIONS: it lists the methods, and browsers ask without a credential.
             return
-        check_current(self.scopes, fresh=self._fresh, manager=self.manager)
+        if not handler.opt.get(_OPEN):
+            await check_current(self._rule)
 
 
-def guard(*scopes: str, fresh: bool = False, manager: str | None = None) -> Guard:
+def guard(*scopes: str, fresh: bool = False, manager: str | None = None, check: Check | None = None) -> Guard:
     """Return a guard for a handler, controller, router or application.
+
+    A handler with `opt={"exclude_from_auth": True}`, which Litestar's own middleware knows too, is open: so a guard of
+    the whole application leaves out the login page.
 
     Args:
         scopes: OAuth scopes that are all needed; none of them means that any user may pass.
         fresh: Whether a fresh login is needed.
         manager: The name of the manager whose users may pass; None for every manager's.
+        check: What else must be true of the user: a function, also an asynchronous one, from the Auth to True or False.
 
     Example:
         >>> @get("/orders", guards=[guard("orders:read")])
@@ -166,7 +182,7 @@ def guard(*scopes: str, fresh: bool = False, manager: str | None = None) -> Guar
     """
     if scopes and not isinstance(scopes[0], str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError('guard is called where it is used: write guards=[guard()], or guards=[guard("read")]')
-    return Guard(check_scope_names("guard", scopes), manager, fresh=fresh)
+    return Guard(Rule(check_scope_names("guard", scopes), fresh, manager, check))
 
 
 def _denial(callback: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]]) -> ASGIApp:

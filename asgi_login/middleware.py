@@ -10,7 +10,7 @@ from asgi_login.auth import all_settings_of, blocking_error, write_to_state
 from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig
 from asgi_login.current import CURRENT
-from asgi_login.exchange import HTTPRecord, RequestRecord, WebSocketRecord, answer
+from asgi_login.exchange import HTTPRecord, OpenConnections, RequestRecord, WebSocketRecord, answer
 from asgi_login.manager_clashes import check_managers, check_newcomer
 from asgi_login.multi_authenticator import MultiAuthenticator
 from asgi_login.scope import (
@@ -42,6 +42,9 @@ class AuthMiddleware(Wrapper):
         skip: Paths below the server's `root_path`, and everything below them, where requests are not authenticated:
             they are anonymous.
         passive: Paths, like those of `skip`, at which a session is not renewed: what a page asks for by itself.
+        end_connections: Whether open connections end with their login, when it expires or is ended in a store: a
+            websocket is closed with 4401, and a streaming response is broken off at its next part. A session on an open
+            websocket counts as used, and expires with its `lifetime`.
         resolve_route: From the name of a route to its path; the Starlette and FastAPI adapters pass it.
         deny_websocket: An ASGI application that refuses a websocket in a framework's way; the adapters pass it.
 
@@ -66,6 +69,7 @@ class AuthMiddleware(Wrapper):
         skip: Iterable[str] = (),
         *,
         passive: Iterable[str] = (),
+        end_connections: bool = False,
         resolve_route: Callable[[str], str] | None = None,
         deny_websocket: ASGIApp | None = None,
     ) -> None:
@@ -85,6 +89,8 @@ class AuthMiddleware(Wrapper):
         self._skip = path_prefixes("skip", skip)
         self._passive = path_prefixes("passive", passive)
         self._deny_websocket = deny_websocket
+        self._end_connections = end_connections
+        self._open_connections = OpenConnections([one.revocation for one in configs if one.revocation is not None])
         self._lifespan_state: object = None
         self._own_state = self._state_of
 
@@ -103,15 +109,20 @@ class AuthMiddleware(Wrapper):
         credential = None if skipped else self._authenticator.find(scope)
         if credential is None:
             auth, renewed = self._authenticator.anonymous, NO_COOKIES
-        elif self._passive and under(scope, self._passive):
-            auth, renewed = await self._passive_authenticator.authenticate(scope, credential)
         else:
-            auth, renewed = await self._authenticator.authenticate(scope, credential)
+            is_passive = self._passive and under(scope, self._passive)
+            authenticator = self._passive_authenticator if is_passive else self._authenticator
+            auth, renewed = await authenticator.authenticate(scope, credential)
         if kind == "http":
             record: HTTPRecord | WebSocketRecord = HTTPRecord(auth, renewed, scope, send)
         else:
-            record = WebSocketRecord(auth, renewed, scope, send, receive, deny=self._deny_websocket)
+            record = WebSocketRecord(
+                auth, renewed, scope, send, receive, self._open_connections, deny=self._deny_websocket
+            )
             receive = record.receive
+        if self._end_connections:
+            record.end_with_login()
+            auth = record.auth
         write_to_state(auth, self._own_state(scope))
         outer: RequestRecord | None = scope.get("asgi_login")
         if outer is not None:

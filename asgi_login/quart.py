@@ -40,6 +40,7 @@ def install(
     *,
     skip: Iterable[str] = (),
     passive: Iterable[str] = (),
+    end_connections: bool = False,
     endpoints: Sequence[Endpoint] = (),
 ) -> None:
     """Add AuthMiddleware to an application and answer AuthError in its HTTP and websocket views.
@@ -51,6 +52,7 @@ def install(
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
+        end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware.
 
     A handler that the application itself has for AuthError stays.
@@ -63,7 +65,7 @@ def install(
         raise TypeError(f"install(app, manager) takes the application first, not {type(app).__name__}")
     if "asgi_login" in app.extensions:
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
-    wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip, passive=passive)
+    wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip, passive=passive, end_connections=end_connections)
     app.asgi_app = Endpoints(wrapped, *endpoints) if endpoints else wrapped  # type: ignore[method-assign]
     app.extensions["asgi_login"] = manager
     # A handler that the application has registered for this is what it wants.

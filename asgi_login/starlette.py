@@ -31,6 +31,7 @@ def install(
     *,
     skip: Iterable[str] = (),
     passive: Iterable[str] = (),
+    end_connections: bool = False,
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
     endpoints: Sequence[Endpoint] = (),
 ) -> None:
@@ -41,6 +42,7 @@ def install(
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
+        end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await websocket.send_text("not authenticated"); await websocket.close()`.
         endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware.
@@ -57,46 +59,41 @@ def install(
         raise TypeError(f"install(app, manager) takes the application first, not {type(app).__name__}")
     if any(isinstance(one.cls, _Stack) for one in app.user_middleware):
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
-    deny = None if websocket_denial is None else _denial(websocket_denial)
     if endpoints:
         # Starlette builds its stack at the first request. What is wrong with them is said here.
         Endpoints(app, *endpoints)
-    paths = _Paths(skip=path_prefixes("skip", skip), passive=path_prefixes("passive", passive))
-    app.add_middleware(_Stack(manager, paths, app.url_path_for, deny, tuple(endpoints)))
+    settings = _Settings(
+        skip=path_prefixes("skip", skip),
+        passive=path_prefixes("passive", passive),
+        end_connections=end_connections,
+        deny_websocket=None if websocket_denial is None else _denial(websocket_denial),
+        resolve_route=app.url_path_for,
+    )
+    app.add_middleware(_Stack(manager, settings, tuple(endpoints)))
     # A handler that the application has registered for this is what it wants.
     app.exception_handlers.setdefault(AuthError, answer_auth_error)
 
 
-class _Paths(TypedDict):
+class _Settings(TypedDict):
     skip: tuple[str, ...]
     passive: tuple[str, ...]
+    end_connections: bool
+    deny_websocket: ASGIApp | None
+    resolve_route: Callable[[str], str]
 
 
 class _Stack:
     """What Starlette calls with the rest of the application once all of its routes are known."""
 
     def __init__(
-        self,
-        manager: HasConfig | Sequence[HasConfig],
-        paths: _Paths,
-        resolve_route: Callable[[str], str],
-        deny_websocket: ASGIApp | None,
-        endpoints: tuple[Endpoint, ...],
+        self, manager: HasConfig | Sequence[HasConfig], settings: _Settings, endpoints: tuple[Endpoint, ...]
     ) -> None:
         self._manager = manager
-        self._paths = paths
-        self._resolve_route = resolve_route
-        self._deny_websocket = deny_websocket
+        self._settings = settings
         self._endpoints = endpoints
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        middleware = AuthMiddleware(
-            _NativeUser(app),
-            self._manager,
-            resolve_route=self._resolve_route,
-            deny_websocket=self._deny_websocket,
-            **self._paths,
-        )
+        middleware = AuthMiddleware(_NativeUser(app), self._manager, **self._settings)
         return Endpoints(middleware, *self._endpoints) if self._endpoints else middleware
 
 

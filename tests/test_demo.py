@@ -4,28 +4,15 @@ import os
 import re
 import shutil
 import signal
-import ssl
 import stat
 import subprocess
-import sys
-import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from pathlib import Path
-from typing import NamedTuple
 from urllib.parse import urljoin
 
-import httpx
 import pytest
+from demo_process import ADA, BOB, COOKIE, ELSEWHERE, REMEMBER, refused_start, started
 
-# Made once: by default each client loads all certificates anew.
-NO_TLS = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-ROOT = Path(__file__).parents[1]
-ADA = {"username": "ada", "password": "analytical-engine"}
-BOB = {"username": "bob", "password": "can-we-fix-it"}
-COOKIE = "asgi-login-demo"
-REMEMBER = "demo-remember-token"
 ME = {
     "/fastapi/me": "FastAPI",
     "/starlette/me": "Starlette",
@@ -41,80 +28,6 @@ PAGES = {
     "/asgi/audit": "audit:read",
 }
 SCOPES = set(PAGES.values())
-ELSEWHERE = [
-    {"Sec-Fetch-Site": "cross-site", "Origin": "https://evil.example"},
-    {"Sec-Fetch-Site": "same-site", "Origin": "http://127.0.0.1:1"},
-    {"Origin": "https://evil.example"},
-    {"Origin": "null"},
-]
-
-
-class Demo(NamedTuple):
-    process: subprocess.Popen
-    introduction: str
-    address: str
-    folder: Path
-    log: Path
-    cookies: dict
-    tokens: dict
-
-    def client(self, **kwargs):
-        return httpx.Client(base_url=self.address, trust_env=False, verify=NO_TLS, **kwargs)
-
-    @contextmanager
-    def browser(self, **user):
-        with self.client(headers={"Accept": "text/html,*/*;q=0.8"}) as client:
-            if user:
-                client.cookies.set(COOKIE, self.cookie(**user))
-            yield client
-
-    def cookie(self, **user):
-        # A password takes its time to verify, so each user logs in once.
-        if user["username"] not in self.cookies:
-            with self.client() as client:
-                answer = client.post("/login", data=user)
-                assert answer.status_code == 303
-                self.cookies[user["username"]] = answer.cookies[COOKIE]
-        return self.cookies[user["username"]]
-
-    def token(self, **form):
-        asked = tuple(form.items())
-        if asked not in self.tokens:
-            with self.client() as client:
-                answer = client.post("/auth/token", data={"grant_type": "password", **form})
-                self.tokens[asked] = answer.json()["access_token"]
-        return self.tokens[asked]
-
-
-def command(folder, port):
-    return [sys.executable, "-m", "examples.demo", "--port", str(port), "--folder", str(folder)]
-
-
-@contextmanager
-def started(folder, log):
-    with (
-        log.open("w") as errors,
-        subprocess.Popen(  # noqa: S603 - our own command
-            command(folder, 0), cwd=ROOT, stdout=subprocess.PIPE, stderr=errors, text=True
-        ) as process,
-    ):
-        # A demo that says nothing ends the wait for its lines when it is killed.
-        watchdog = threading.Timer(20, process.kill)
-        watchdog.start()
-        try:
-            lines = []
-            for line in process.stdout:
-                lines.append(line)
-                if line.startswith("Ctrl-C"):
-                    break
-            watchdog.cancel()
-            introduction = "".join(lines)
-            address = re.search(r"http://127\.0\.0\.1:\d+", introduction)
-            assert address, log.read_text()
-            yield Demo(process, introduction, address[0], folder, log, {}, {})
-        finally:
-            watchdog.cancel()
-            process.kill()
 
 
 @pytest.fixture(scope="module")
@@ -122,12 +35,6 @@ def demo(tmp_path_factory):
     home = tmp_path_factory.mktemp("demo")
     with started(home / "folder", home / "log") as running:
         yield running
-
-
-def refused_start(folder, port):
-    return subprocess.run(  # noqa: S603 - our own command
-        command(folder, port), cwd=ROOT, capture_output=True, text=True, timeout=20, check=False
-    )
 
 
 def test_it_says_where_it_is_who_can_log_in_and_where_its_folder_is(demo):
@@ -350,7 +257,7 @@ def test_logging_out_everywhere_ends_the_logins_of_that_user_in_all_browsers(dem
         for browser in (here, there):
             browser.post("/login", data={**BOB, "remember": "on"})
             assert browser.get("/asgi/me").json()["user"] == "bob"
-        copies = dict(here.cookies)
+        copies, token = dict(here.cookies), demo.token(**BOB)
         answer = here.post("/logout-everywhere")
         assert (answer.status_code, answer.headers["location"]) == (303, "/")
         assert not here.cookies
@@ -360,10 +267,13 @@ def test_logging_out_everywhere_ends_the_logins_of_that_user_in_all_browsers(dem
             there.cookies.set(name, copies[name])
             assert there.get("/asgi/me").status_code == 303
             there.cookies.clear()
+        api_client = {"Authorization": f"Bearer {token}", "Accept": "application/json"}
+        assert there.get("/asgi/me", headers=api_client).status_code == 401
         assert ada.get("/asgi/me").json()["user"] == "ada"
         assert there.post("/logout-everywhere").headers["location"] == "/login?next=%2F"
         assert there.post("/login", data=BOB).status_code == 303
         assert there.get("/asgi/me").json()["user"] == "bob"
+    demo.forget_logins()
 
 
 def test_a_wrong_password_sets_no_cookie_and_keeps_the_way_back(demo):
@@ -445,7 +355,7 @@ def test_what_a_visitor_types_comes_back_escaped(demo):
     assert answer.text.count("&quot;&#x27;&gt;&lt;script&gt;alert(1)&lt;/script&gt;") == 2
 
 
-@pytest.mark.parametrize("path", ["/", "/login", "/confirm", "/account", *PAGES])
+@pytest.mark.parametrize("path", ["/", "/login", "/confirm", "/account", "/devices", *PAGES])
 def test_pages_run_no_scripts_but_the_demo_s_own(demo, path):
     with demo.browser(**ADA) as browser:
         answer = browser.get(path)
@@ -488,7 +398,7 @@ def test_the_log_tells_why_and_holds_no_token(demo):
         assert browser.post("/login", data=BOB, headers=ELSEWHERE[0]).status_code == 403
     log = demo.log.read_text()
     assert "InvalidToken from bearer refused by demo" in log
-    assert "CrossOriginRequest (Sec-Fetch-Site is not same-origin) answered" in log
+    assert "login or logout refused by demo: Sec-Fetch-Site is not same-origin" in log
     assert token.rpartition(".")[0] not in log
     assert "Traceback" not in log
 

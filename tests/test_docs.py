@@ -52,7 +52,7 @@ ROOT = Path(__file__).parents[1]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")])
 API = ROOT / "docs" / "reference" / "api.md"
 KINDS = {"python", "python continued", "python fragment", "python signature", "pycon", "console", "sh"}
-OTHER_LANGUAGES = {"", "text", "json", "http", "html", "js", "toml", "mermaid"}
+OTHER_LANGUAGES = {"", "text", "json", "http", "html", "js", "toml", "yaml", "dockerfile", "nginx", "mermaid"}
 SECRET = secrets.token_urlsafe(48)
 
 

@@ -54,7 +54,7 @@ def test_the_kinds_of_the_rooms_are_those_that_the_page_explains():
         kinds.setdefault(room.kind, set()).add(name)
     assert kinds["adapter"] >= {"starlette", "fastapi", "quart", "litestar", "testing"}
     assert kinds["wing"] >= {"tokens", "transports", "sessions", "exchange"}
-    assert kinds["front"] >= {"middleware", "authenticator", "gates", "auth", "config", "errors", "scope"}
+    assert kinds["front"] >= {"middleware", "authenticator", "auth", "config", "errors", "scope"}
 
 
 def test_every_package_has_its_paragraph_that_names_each_of_its_files():

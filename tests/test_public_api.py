@@ -31,6 +31,7 @@ NAMES = [
     "LoginNotFresh",
     "MemoryStore",
     "NotAuthenticated",
+    "NotPermitted",
     "Refresh",
     "ServiceUnavailable",
     "Sessions",
@@ -40,6 +41,7 @@ NAMES = [
     "fresh_login_required",
     "get_auth",
     "login_required",
+    "requires",
     "requires_scopes",
     "safe_next",
 ]
@@ -89,6 +91,7 @@ def test_the_errors_are_one_family():
         "InvalidToken",
         "LoginNotFresh",
         "NotAuthenticated",
+        "NotPermitted",
         "ServiceUnavailable",
     }
     assert all(issubclass(getattr(asgi_login, error), asgi_login.AuthError) for error in errors)

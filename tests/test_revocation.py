@@ -7,8 +7,10 @@ from functools import partial
 
 import anyio
 import pytest
-from conformance.driver import bearer, cookie, http, websocket
+from conformance.driver import DENIAL, bearer, cookie, http, websocket
 from conformance.logins import OTHER_SECRET, Logins, User, forge
+from starlette.applications import Starlette
+from starlette.routing import Route
 from store_browser import OWN, Browser, Down, logged_in, page, user_of
 
 from asgi_login import (
@@ -19,6 +21,7 @@ from asgi_login import (
     InvalidToken,
     LoginManager,
     MemoryStore,
+    Refresh,
     ServiceUnavailable,
     Sessions,
     get_auth,
@@ -70,6 +73,19 @@ async def test_a_logout_everywhere_ends_every_login_and_token_and_a_new_login_in
     again = await logged_in(logins)
     assert user_of(await again.get("/")) == User("ada")
     assert (await http(AuthMiddleware(_ok, logins.manager), "/", headers=[bearer(logins.token())])).status == 200
+
+
+async def test_a_logout_everywhere_ends_also_what_came_after_another_one_in_the_same_second(logins):
+    await logins.manager.revoke_user("ada")
+    between, token = await logged_in(logins), logins.token("ada")
+    await logins.manager.revoke_user("ada")
+    assert user_of(await between.get("/")) is None
+    assert (await http(AuthMiddleware(Gate(page), logins.manager), "/", headers=[bearer(token)])).status == 401
+    again = await logged_in(logins)
+    assert user_of(await again.get("/")) == User("ada")
+    assert [device.session_id for device in await logins.manager.devices("ada")] == [
+        get_auth((await again.get("/")).scope).session_id
+    ]
 
 
 async def _ok(scope, receive, send):
@@ -280,6 +296,70 @@ async def test_a_login_is_not_refused_because_its_list_cannot_be_written():
     assert (await browser.post("/login-for-now")).status == 200
     store.is_down = False
     assert user_of(await browser.get("/")) == User("ada")
+
+
+@pytest.mark.parametrize(("extensions", "says"), [(DENIAL, 503), ({}, 1013)])
+async def test_a_websocket_whose_login_nobody_can_judge_is_refused_before_the_application_runs(extensions, says):
+    store = Down()
+    logins = Logins(store=store)
+    # Its channel has no log that could be followed, so that each token is asked for.
+    headers = [bearer(logins.token())]
+    logins.manager.config.revocation._view.fall_silent()
+    store.is_down = True
+    app = AuthMiddleware(None, logins.manager)
+    connection = await websocket(app, "/", headers=headers, extensions=extensions)
+    assert (connection.status or connection.close_code) == says
+
+
+async def test_the_answer_to_an_ended_token_is_that_to_any_other_bad_one(logins):
+    ended, app = logins.token(), AuthMiddleware(Gate(page), logins.manager)
+    await logins.manager.revoke_token(ended)
+    answers = [await http(app, "/", headers=[bearer(token)]) for token in (ended, "not.a.token")]
+    assert answers[0].messages == answers[1].messages
+
+
+async def test_logging_out_everywhere_ends_the_cookies_login_of_another_user_too(logins):
+    browser = await logged_in(logins)
+    copy = browser.copy()
+    await browser.post("/everywhere", bearer(logins.token("bob")))
+    assert browser.jar == {}
+    assert user_of(await copy.get("/")) is None
+
+
+async def test_an_answer_of_the_application_s_own_to_a_store_that_is_down_is_left_alone():
+    store = Down()
+    logins = Logins(store=store, sessions=Sessions(listed=True))
+    store.is_down = True
+
+    async def view(scope, receive, send):
+        try:
+            await logins.manager.devices("ada")
+        except ServiceUnavailable:
+            await send({"type": "http.response.start", "status": 503, "headers": []})
+            await send({"type": "http.response.body", "body": b"come back later"})
+
+    assert (await http(AuthMiddleware(view, logins.manager), "/")).body == b"come back later"
+
+
+@pytest.mark.parametrize("token", [None, 7, b"bytes"])
+async def test_what_is_no_token_is_told(logins, token):
+    with pytest.raises(TypeError, match="takes the token as a str"):
+        await logins.manager.revoke_token(token)
+
+
+@pytest.mark.parametrize("call", ["devices", "revoke_user", "revoke_session", "issue_tokens"])
+async def test_what_a_view_asks_of_a_store_that_is_down_is_answered_503_by_a_framework_that_knows_nothing_of_it(call):
+    store = Down()
+    logins = Logins(store=store, sessions=Sessions(listed=True), refresh=Refresh())
+    store.is_down = True
+
+    async def view(request):
+        await getattr(logins.manager, call)("ada")
+
+    app = AuthMiddleware(Starlette(routes=[Route("/", view)]), logins.manager)
+    connection = await http(app, "/")
+    assert (connection.status, connection.json["error"]) == (503, "temporarily_unavailable")
+    assert connection.error is None
 
 
 def test_a_store_that_is_none_is_told():

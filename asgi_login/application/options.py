@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 _DJANGO: Final = "django.views.generic.base"
-_OURS: Final = "asgi_login.gates"
+_OURS: Final = "asgi_login.gates.decorators"
 
 
 def leaves_options_to_framework(view: object) -> bool:

@@ -17,6 +17,7 @@ from asgi_login.scope import Scope, request_line
 _RESPONSE_STARTED: Final = re.compile("response (already )?started")
 IN_PLACE: Final = "answered in place of the application"
 BROKEN_OFF: Final = "broke off a response that had started"
+CLOSED: Final = "closed a websocket that was open"
 _log = logging.getLogger("asgi_login")
 
 
@@ -49,6 +50,12 @@ def refusal_in(problem: BaseException) -> AuthError | None:
     if cause is not None and _RESPONSE_STARTED.search(str(problem)):
         problem = cause
     return auth_error_in(problem)
+
+
+def log_end(scope: Scope, problem: Exception) -> None:
+    """Log what an application failed with when its connection ended with its login, unless it just let itself stop."""
+    if not isinstance(problem, OSError):
+        _log.info("%s: the application failed when its connection ended", request_line(scope), exc_info=problem)
 
 
 def note_failure(problem: Exception) -> None:

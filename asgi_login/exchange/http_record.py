@@ -1,20 +1,28 @@
 """One HTTP response, with the right answer where a gate has refused and the application could not say so."""
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Generator
+from contextlib import contextmanager, suppress
+from typing import Final
 
-from asgi_login.errors import AuthError
+from asgi_login.current import CURRENT
+from asgi_login.errors import AuthError, ServiceUnavailable
 from asgi_login.exchange.fallback import (
     BROKEN_OFF,
     IN_PLACE,
     auth_error_in,
     is_another_failure,
+    log_end,
     log_refusal,
     refusal_in,
 )
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.exchange.response_headers import start_of_response
 from asgi_login.exchange.responses import answer
+from asgi_login.exchange.watch import LoginEndedError, Watch, is_caused_by_end
 from asgi_login.scope import Message
+
+_PARTS: Final = frozenset({"http.response.body", "http.response.zerocopysend"})
+_ENDED: Final = "the login of this request has ended"
 
 
 class HTTPRecord(RequestRecord):
@@ -28,8 +36,7 @@ class HTTPRecord(RequestRecord):
         kind = message["type"]
         if kind == "http.response.start":
             refusal = self.take_refusal()
-            # Below 500 the application's own handler has spoken.
-            if refusal is not None and message["status"] >= 500 and not is_another_failure(self._outside):  # noqa: PLR2004
+            if refusal is not None and _is_failure(message, refusal) and not is_another_failure(self._outside):
                 return self._answer(refusal)
             self._has_trailers = message.get("trailers", False)
             if self.writes:
@@ -42,15 +49,42 @@ class HTTPRecord(RequestRecord):
         if is_last:
             # What runs after this is a background task: no gate can keep anybody out any more.
             self.close()
+        if self.watch is not None and kind in _PARTS and self.watch.concerns(message):
+            return self._send_while_logged_in(self.watch, message)
         return self._send(message)
 
     async def _write_and_start(self, message: Message) -> None:
         """Start the response once the store knows; a logout never claims what was not done."""
         error = await self.write()
         if error is None:
+            self.keep_answering()
             await self._send(start_of_response(message, self))
         else:
             await self._answer(error)
+
+    def keep_answering(self) -> None:
+        """Let the response of a request that has ended its own login be sent whole."""
+        if not self.has_started and self.watch is not None and self.watch.end() is not None:
+            self.outlive_login()
+
+    async def _send_while_logged_in(self, watch: Watch, message: Message) -> None:
+        """Send a part of a response, or break the response off if its login has ended.
+
+        Raises:
+            LoginEndedError: It has; so that the application stops.
+        """
+        error = watch.end()
+        if error is None and not watch.clears():
+            # While nobody knows, what is open stays open.
+            with suppress(ServiceUnavailable):
+                error = await watch.judge()
+        if error is None:
+            await self._send(message)
+            return
+        if self._send is not _refuse_more:
+            log_refusal(self._scope, error, BROKEN_OFF)
+        self._send = _refuse_more
+        raise LoginEndedError(_ENDED)
 
     async def handle_exception(self, problem: Exception) -> None:
         """Answer an exception that escaped the application if it is an AuthError, else raise it.
@@ -62,6 +96,9 @@ class HTTPRecord(RequestRecord):
             Exception: `problem`, where it is not ours, or where the response was complete.
         """
         if self._send is _discard and refusal_in(problem) is not None:
+            return
+        if self._send is _refuse_more and is_caused_by_end(problem):
+            log_end(self._scope, problem)
             return
         if not self.has_started:
             error = auth_error_in(problem)
@@ -93,6 +130,15 @@ class HTTPRecord(RequestRecord):
         await answer(error, self._scope, send_dressed)
 
 
+def _is_failure(message: Message, refusal: AuthError) -> bool:
+    """Tell whether a response is what a framework makes of an exception that it does not know.
+
+    Below 500 the application's own handler has spoken; and of a store that does not answer also where it says 503.
+    """
+    status: int = message["status"]
+    return status == 500 if isinstance(refusal, ServiceUnavailable) else status >= 500  # noqa: PLR2004
+
+
 def _ends_response(message: Message, *, has_trailers: bool) -> bool:
     """Tell whether a message of one of ASGI's extensions is the last of a response, as most bodies are.
 
@@ -110,3 +156,17 @@ def _ends_response(message: Message, *, has_trailers: bool) -> bool:
 
 async def _discard(_message: Message) -> None:
     """Drop a message."""
+
+
+async def _refuse_more(_message: Message) -> None:
+    raise LoginEndedError(_ENDED)
+
+
+@contextmanager
+def answering_own_end() -> Generator[None]:
+    """Let the request being handled answer, if what is ended inside of the block is its own login."""
+    record = CURRENT.get(None)
+    is_logged_in = isinstance(record, HTTPRecord) and record.watch is not None and record.watch.end() is None
+    yield
+    if is_logged_in and isinstance(record, HTTPRecord) and record.is_open:
+        record.keep_answering()

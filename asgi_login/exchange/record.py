@@ -5,10 +5,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
-from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config
+from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config, held_open, identities_of
 from asgi_login.config import Config
 from asgi_login.current import CURRENT, Holder
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
+from asgi_login.exchange.watch import Watch
 from asgi_login.scope import NO_COOKIES, AnyScope, Cookies, HasScope, Scope, Send, request_line, scope_of
 
 _log = logging.getLogger("asgi_login")
@@ -25,6 +26,7 @@ class RequestRecord(Holder[AnyAuth]):
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
         has_started: Whether the response is on its way, so that it can carry no more cookies.
         root_path: What the application that AuthMiddleware wraps is served below; its mounts add to that of the scope.
+        watch: The logins that the connection ends with, or None if it does not end with any.
     """
 
     __slots__ = (
@@ -38,6 +40,7 @@ class RequestRecord(Holder[AnyAuth]):
         "refusal",
         "renewed",
         "root_path",
+        "watch",
         "writes",
     )
 
@@ -52,6 +55,7 @@ class RequestRecord(Holder[AnyAuth]):
         self.refusal: AuthError | None = None
         self.has_started: bool = False
         self.root_path: str = scope.get("root_path") or ""
+        self.watch: Watch | None = None
         self._has_trailers = False
         self._scope = scope
         self._send = send
@@ -73,6 +77,20 @@ class RequestRecord(Holder[AnyAuth]):
             raise exception
         finally:
             del exception  # whose traceback holds this frame
+
+    def end_with_login(self, manager: str | None = None) -> None:
+        """End this connection when a login ends that it has, or the one at the named manager."""
+        identities = identities_of(self.auth, manager)
+        if identities:
+            self.watch = Watch(identities if self.watch is None else {**self.watch.identities, **identities})
+
+    def hold_open(self) -> None:
+        """Let the session last as long as the connection is open, but not longer than its lifetime."""
+        self.auth = held_open(self.auth)
+
+    def outlive_login(self) -> None:
+        """Do not end this connection with any login."""
+        self.watch = None
 
     def take_refusal(self) -> AuthError | None:
         """Return the mark that a gate has left, and remove it."""

@@ -15,7 +15,7 @@ from asgi_login.scope import Headers, Message, Scope, Send, has_too_many_lines, 
 
 # RFC 6455 §7.4.1: policy violation; §7.4.2: the range for applications, here after the HTTP status.
 _POLICY_VIOLATION: Final = 1008
-_CLOSE_UNAUTHORIZED: Final = 4401
+CLOSE_UNAUTHORIZED: Final = 4401
 _CLOSE_FORBIDDEN: Final = 4403
 # IANA's registry of RFC 6455: try again later.
 _TRY_AGAIN_LATER: Final = 1013
@@ -40,7 +40,7 @@ async def answer(error: AuthError, scope: Scope, send: Send) -> None:
 
 def close_accepted(error: AuthError) -> Message:
     """Return the message that closes an accepted websocket."""
-    code = _CLOSE_FORBIDDEN if error.status == 403 else _CLOSE_UNAUTHORIZED  # noqa: PLR2004
+    code = _CLOSE_FORBIDDEN if error.status == 403 else CLOSE_UNAUTHORIZED  # noqa: PLR2004
     if isinstance(error, ServiceUnavailable):
         code = _TRY_AGAIN_LATER
     return {"type": "websocket.close", "code": code, "reason": error.error}

@@ -14,7 +14,7 @@ from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.fastapi.openapi import SecurityScheme, dependency_signature
-from asgi_login.gates import application_exception
+from asgi_login.gates import Check, Rule, application_exception, check_is_function
 from asgi_login.loader import UserLoader
 from asgi_login.manager_clashes import check_newcomer
 from asgi_login.sessions import keep_session
@@ -68,9 +68,11 @@ class Authentication(Generic[UserT]):
         known += newcomers
         self._applications.add(app)
 
-    async def user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT:
+    async def user(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check | None = None
+    ) -> UserT:
         """Return the user, or raise what keeps the request out of the route."""
-        auth = await self._admitted(connection, security_scopes)
+        auth = await self._admitted(connection, security_scopes, check)
         self._config.loader.check_registered()
         return cast("UserT", auth.user)
 
@@ -79,9 +81,11 @@ class Authentication(Generic[UserT]):
         auth = await self._admitted(connection, security_scopes)
         return cast("str", auth.claims["sub"])
 
-    async def _admitted(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> Auth[UserT]:
+    async def _admitted(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check | None = None
+    ) -> Auth[UserT]:
         auth = await self.auth_of(connection)
-        error = refusal(auth, _names(security_scopes))
+        error = await Rule(_names(security_scopes), check=check).awaited_refusal(auth)
         if error is None:
             return auth
         _see_to_an_answer(connection)
@@ -104,6 +108,26 @@ class Authentication(Generic[UserT]):
             return None
         self._config.loader.check_registered()
         return auth.user
+
+
+class Requirement(FixedAttributes, Generic[UserT]):
+    """The dependency that `manager.requires(check)` returns: the user, of whom the check says yes."""
+
+    def __init__(self, authentication: Authentication[UserT], schemes: Sequence[SecurityScheme], check: Check) -> None:
+        check_is_function(check)
+        self._authentication = authentication
+        self._check = check
+        self.__signature__: Signature = dependency_signature(schemes)
+
+    async def __call__(
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
+    ) -> UserT:
+        """Return the user of a request.
+
+        Raises:
+            AuthError: What the manager itself raises as a dependency, or NotPermitted.
+        """
+        return await self._authentication.user(connection, security_scopes, self._check)
 
 
 class OptionalUser(FixedAttributes, Generic[UserT]):

@@ -16,6 +16,7 @@ def install(
     *,
     skip: Iterable[str] = (),
     passive: Iterable[str] = (),
+    end_connections: bool = False,
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
     endpoints: Sequence[Endpoint] = (),
 ) -> None:
@@ -26,8 +27,17 @@ def install(
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
+        end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         websocket_denial: What is done instead of refusing a websocket; the websocket is accepted first.
         endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware. They are not in OpenAPI.
     """
-    install_starlette(app, manager, skip=skip, passive=passive, websocket_denial=websocket_denial, endpoints=endpoints)
+    install_starlette(
+        app,
+        manager,
+        skip=skip,
+        passive=passive,
+        end_connections=end_connections,
+        websocket_denial=websocket_denial,
+        endpoints=endpoints,
+    )
     complete_openapi(app)

@@ -11,9 +11,10 @@ from fastapi.security import SecurityScopes
 
 from asgi_login.auth import Auth
 from asgi_login.errors import AuthError, ExceptionOrClass
-from asgi_login.fastapi.dependency import Authentication, OptionalUser, Subject
+from asgi_login.fastapi.dependency import Authentication, OptionalUser, Requirement, Subject
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
+from asgi_login.gates import Check
 from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
 from asgi_login.settings import Refresh, Sessions
@@ -134,6 +135,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         self.__signature__: Signature = dependency_signature(schemes)
         self.optional = OptionalUser(authentication)
         self.subject = Subject(authentication, schemes, self._loader)
+        self._schemes = schemes
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
@@ -145,6 +147,19 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
                 passed in place of these.
         """
         return await self._authentication.user(connection, security_scopes)
+
+    def requires(self, check: Check) -> Requirement[UserT]:
+        """Return a dependency that returns the user, and lets only those in of whom `check` says so (403 otherwise).
+
+        Args:
+            check: A function, also an asynchronous one, from the Auth to True or False. It runs on the event loop.
+
+        Example:
+            >>> def is_editor(auth: Auth[User]) -> bool: ...
+            >>> @app.post("/articles")
+            ... async def publish(editor: Annotated[User, Depends(manager.requires(is_editor))]): ...
+        """
+        return Requirement(self._authentication, self._schemes, check)
 
     async def authenticate(self, connection: HTTPConnection) -> Auth[UserT]:
         """Return the Auth that the middleware found, or find it out here, once for each request."""

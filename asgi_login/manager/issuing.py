@@ -3,6 +3,8 @@
 from collections.abc import Iterable
 
 from asgi_login.config import Config
+from asgi_login.errors import ServiceUnavailable
+from asgi_login.exchange import mark_refusal
 from asgi_login.refresh import TokenPair, issue_pair
 
 
@@ -31,4 +33,9 @@ class Issuing:
             >>> if password_is_right(form):
             ...     pair = await manager.issue_tokens(form["name"], scopes=["orders:read"])
         """
-        return await issue_pair(self._config, sub, scopes=scopes, user=user, client_id=client_id)
+        try:
+            return await issue_pair(self._config, sub, scopes=scopes, user=user, client_id=client_id)
+        except ServiceUnavailable as error:
+            # In a view, the answer is a 503 though the framework may know nothing better than 500.
+            mark_refusal(error)
+            raise

@@ -3,16 +3,20 @@
 from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
 from functools import partial
+from typing import TypeVar
 
 from asgi_login.auth import auth_of_manager, get_auth, token_of
 from asgi_login.config import Config
-from asgi_login.errors import InvalidToken
+from asgi_login.errors import InvalidToken, ServiceUnavailable
+from asgi_login.exchange import answering_own_end, mark_refusal
 from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.sessions import device_of, list_device
 from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Device, Revocation, Store
 from asgi_login.tokens import ACCESS, REFRESH, REMEMBER, SESSION, VerifiedToken, is_text
 from asgi_login.transports import CookieTransport
+
+T = TypeVar("T")
 
 _ALL_KINDS = frozenset({ACCESS, SESSION, REMEMBER, REFRESH})
 
@@ -30,10 +34,13 @@ class Revoking:
 
         Raises:
             InvalidToken: It is no token of this manager's, or has no `jti` by which it could be ended.
+            TypeError: `token` is no str.
             ServiceUnavailable: The store did not say that it was written.
             ValueError: The manager has no store.
         """
         revocation = _revocation(self._config)
+        if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            raise TypeError(f"revoke_token takes the token as a str, not {type(token).__name__}")
         try:
             verified = self._config.tokens.read(token.encode("ascii"), _ALL_KINDS)
         except UnicodeEncodeError:
@@ -41,7 +48,8 @@ class Revoking:
         if verified.kind != ACCESS:
             await self.revoke_session(_text_claim(verified, "sid"))
         elif (until := verified.exp + self._config.tokens.rules.leeway) > self._config.clock():
-            await revocation.end_token(_text_claim(verified, "jti"), until)
+            with answering_own_end():
+                await _in_request(revocation.end_token(_text_claim(verified, "jti"), until))
 
     async def revoke_session(self, sid: str) -> None:
         """End a login on every machine: its session, its remember or refresh token, and all tokens with the same `sid`.
@@ -54,7 +62,8 @@ class Revoking:
             ServiceUnavailable: The store did not say that it was written.
             ValueError: The manager has no store.
         """
-        await end_session(self._config, sid)
+        with answering_own_end():
+            await _in_request(end_session(self._config, sid))
 
     async def revoke_user(self, sub: str, *, keep: AnyScope | HasScope | None = None) -> None:
         """Log a user out everywhere: end every token and session that was issued until now.
@@ -70,7 +79,8 @@ class Revoking:
         revocation = _revocation(self._config)
         _check_text("sub", sub)
         kept = None if keep is None else get_auth(keep, manager=self._config.name).session_id
-        await revocation.end_user(sub, keep=kept)
+        with answering_own_end():
+            await _in_request(revocation.end_user(sub, keep=kept))
 
     async def devices(self, sub: str) -> tuple[Device, ...]:
         """Return where a user is logged in; the device that was seen last comes first. Needs `Sessions(listed=True)`.
@@ -82,7 +92,16 @@ class Revoking:
         if self._config.sessions is None or not self._config.sessions.listed:
             raise ValueError("devices() needs Sessions(listed=True)")
         _check_text("sub", sub)
-        return await _revocation(self._config).devices(sub)
+        return await _in_request(_revocation(self._config).devices(sub))
+
+
+async def _in_request(call: Awaitable[T]) -> T:
+    """Await what a view asks of the store. Where the framework has only a 500 for a failure, the answer is 503."""
+    try:
+        return await call
+    except ServiceUnavailable as error:
+        mark_refusal(error)
+        raise
 
 
 def keep_of(store: Store | None) -> timedelta | None:
@@ -145,6 +164,8 @@ async def end_session(config: Config, sid: str) -> None:
 def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -> Callable[[], Awaitable[None]] | None:
     """Return what ends the login of a request in the store, or None if there is nothing to end.
 
+    Nobody is logged out everywhere by a request that has no user.
+
     Raises:
         ValueError: The user is to be logged out everywhere, and the manager has no store.
     """
@@ -153,15 +174,13 @@ def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -
             _revocation(config)
         return None
     auth = auth_of_manager(get_auth(scope), config.name)
-    if everywhere and auth.is_authenticated:
-        return partial(config.revocation.end_user, str(auth.claims["sub"]), keep=None)
-    sids = _session_ids(config, scope)
+    token, sids = token_of(auth), _session_ids(config, scope)
     if auth.session_id is not None:
         sids.add(auth.session_id)
     endings = [partial(end_session, config, sid) for sid in sorted(sids)]
-    token = token_of(auth)
-    jti = None if token is None or auth.session_id is not None else token.claims.get("jti")
-    if token is not None and is_text(jti):
+    if everywhere and token is not None:
+        endings.append(partial(config.revocation.end_user, token.sub, keep=None))
+    elif token is not None and auth.session_id is None and is_text(jti := token.claims.get("jti")):
         endings.append(partial(config.revocation.end_token, jti, token.exp + config.tokens.rules.leeway))
     return partial(_all_of, endings) if endings else None
 

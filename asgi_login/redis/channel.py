@@ -51,6 +51,7 @@ class RedisChannel:
     ) -> None:
         self._connections = connections
         self._allow_eviction = allow_eviction
+        self._ahead = options.cut_off_ahead
         self._keep = math.ceil(options.keep.total_seconds() + leeway)
         self._keys = keys
         self._log = f"{keys}log"
@@ -67,7 +68,8 @@ class RedisChannel:
     async def cut_off(self, sub: str, *, keep: str | None) -> CutOff:
         """Write a cut-off by the clock of the store, and a line of the log."""
         keys = self._log, f"{self._keys}u:{sub}", f"{self._keys}d:{sub}"
-        written = await self._connections.write(*_script(CUT_OFF, keys, (sub, keep or "", self._leeway, self._keep)))
+        facts = sub, keep or "", self._leeway, self._keep, self._ahead
+        written = await self._connections.write(*_script(CUT_OFF, keys, facts))
         return CutOff.parse(_text(written))
 
     async def ask(self, jti: str | None, sid: str | None, sub: str) -> Answer:
@@ -82,7 +84,7 @@ class RedisChannel:
         ended: Kind | None = None
         for kind, mark in zip(marks.values(), found, strict=True):
             ended = kind if mark is not None else ended
-        return Answer(ended, None if cut_off is None else CutOff.parse(_text(cut_off)))
+        return Answer(ended, None if cut_off is None else _cut_off(cut_off))
 
     async def begin(self) -> Beginning:
         """Return the end of the log, after looking whether the store is safe to use."""
@@ -90,11 +92,14 @@ class RedisChannel:
         found = await self._connections.do(*_script(BEGIN, keys, (secrets.token_hex(16),)))
         now, epoch, role, writer, last, limit, policy, version = map(_text, found)
         await self._refuse_replica(role)
-        self._unsafe = self._danger(int(version), int(limit), policy)
+        self._unsafe = self._danger(version, limit, policy)
         self._is_looked_at = True
         if self._unsafe is not None:
             raise UnsafeStore(self._unsafe)
-        return Beginning(last, int(now) / 1000, epoch, writer)
+        # A little before the end: who logs in here in the second of a cut-off must know of it.
+        earlier = int(now) - 1000 * (self._leeway + self._ahead + 1)
+        position = last if int(last.partition("-")[0]) <= earlier else f"{earlier}-0"
+        return Beginning(position, int(now) / 1000, epoch, writer)
 
     async def _check_safe(self) -> None:
         if not self._is_looked_at:
@@ -102,10 +107,12 @@ class RedisChannel:
         if self._unsafe is not None:
             raise UnsafeStore(self._unsafe)
 
-    def _danger(self, version: int, limit: int, policy: str) -> str | None:
-        if version < 7:  # noqa: PLR2004
+    def _danger(self, version: str, limit: str, policy: str) -> str | None:
+        if not (version.isdecimal() and limit.isdecimal()):
+            return "it does not say in INFO which version of Redis it speaks and how much memory it may use"
+        if int(version) < 7:  # noqa: PLR2004
             return f"this server speaks Redis {version}: Redis or Valkey 7 or later is needed"
-        if limit and policy != "noeviction" and not self._allow_eviction:
+        if int(limit) and policy != "noeviction" and not self._allow_eviction:
             return (
                 f"it may forget what was ended when its memory is full (maxmemory-policy {policy}), so that every "
                 "credential is refused: set maxmemory-policy to noeviction, use a server without a limit, or say "
@@ -147,8 +154,9 @@ class RedisChannel:
         keys = f"{self._keys}d:{sub}", f"{self._keys}u:{sub}"
         found = await self._connections.do(*_script(DEVICES, keys, (f"{self._keys}s:",)))
         now, cut_off, *rest = map(_text, found)
-        devices = [Device.from_json(sid, text) for sid, text in zip(rest[::2], rest[1::2], strict=True)]
-        last = CutOff.parse(cut_off) if cut_off else None
+        pairs = zip(rest[::2], rest[1::2], strict=True)
+        devices = [found for sid, text in pairs if (found := _device(sid, text)) is not None]
+        last = _cut_off(cut_off) if cut_off else None
         return standing(devices, last, leeway=self._leeway, now=int(now) / 1000)
 
     async def start_family(self, sid: str, sub: str, *, idle: float, lifetime: float) -> CutOff | None:
@@ -187,7 +195,22 @@ def _script(script: str, keys: Sequence[str], arguments: Iterable[object]) -> tu
 
 def _text(value: object) -> str:
     """Return text, also where the application's client does not decode."""
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors="replace") if isinstance(value, bytes) else str(value)
+
+
+def _cut_off(value: object) -> CutOff:
+    try:
+        return CutOff.parse(_text(value))
+    except ValueError:
+        raise ServiceUnavailable("a cut-off in the store is malformed: somebody else writes there") from None
+
+
+def _device(sid: str, text: str) -> Device | None:
+    try:
+        return Device.from_json(sid, text)
+    except (ValueError, TypeError, KeyError, AttributeError) as problem:
+        log.warning("a malformed device was skipped: %s", type(problem).__name__)
+        return None
 
 
 def _lines(found: Any) -> list[tuple[str, dict[str, str]]]:  # noqa: ANN401 - what redis-py gives

@@ -34,7 +34,7 @@ end
 if KEYS[3] then redis.call('DEL', KEYS[3]) end
 """
 )
-# KEYS: log, cut-off, devices. ARGV: sub, kept, leeway, keep.
+# KEYS: log, cut-off, devices. ARGV: sub, kept, leeway, keep, ahead.
 CUT_OFF = (
     _PRELUDE
     + """
@@ -42,7 +42,7 @@ local at, kept, after = math.floor(now / 1000) + ARGV[3], ARGV[2], 0
 local old_at, old_after, old_kept = read_cut_off(redis.call('GET', KEYS[2]))
 if old_at then
   if old_kept == kept then after = old_after else after = old_at end
-  if old_at > at then at = old_at end
+  at = math.max(at, old_at, math.min(old_at + 1, at + ARGV[5]))
 end
 local value = text(at)
 if kept ~= '' and after > 0 then value = value .. ',' .. text(after) end
@@ -95,7 +95,7 @@ local memory, server = redis.call('INFO', 'memory'), redis.call('INFO', 'server'
 local limit, policy = string.match(memory, '\\nmaxmemory:(%d+)'), string.match(memory, 'maxmemory_policy:([%w-]+)')
 local at, role, id = state()
 local version = string.match(server, 'redis_version:(%d+)')
-return {at, epoch, role, id, last[1] and last[1][1] or '0-0', limit, policy, version}
+return {at, epoch, role, id, last[1] and last[1][1] or '0-0', limit or '', policy or '', version or ''}
 """
 )
 # KEYS: log, epoch.
@@ -115,7 +115,8 @@ if redis.call('HLEN', KEYS[1]) > tonumber(ARGV[4]) then
   local oldest, seen = nil, math.huge
   local all = redis.call('HGETALL', KEYS[1])
   for i = 1, #all, 2 do
-    local at = cjson.decode(all[i + 1]).seen
+    local is_good, device = pcall(cjson.decode, all[i + 1])
+    local at = is_good and type(device) == 'table' and tonumber(device.seen) or 0
     if at < seen then oldest, seen = all[i], at end
   end
   redis.call('HDEL', KEYS[1], oldest)

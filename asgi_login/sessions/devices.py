@@ -25,11 +25,12 @@ def device_of(config: Config, scope: Scope, token: VerifiedToken, *, remembered_
     """
     settings, now = session.session_settings(config), config.clock()
     if settings.device is not None:
-        name = str(settings.device(scope))
+        name = str(settings.device(scope)).encode(errors="replace").decode()
     else:
         name = (header(scope, b"user-agent") or b"").decode("latin-1")
     ends = max(token.exp, remembered_until or 0)
-    return Device(cast("str", token.claims["sid"]), token.auth_time or now, now, ends, name[:_MAX_NAME])
+    began, rev = token.auth_time or now, cast("int", token.claims.get("rev", 0))
+    return Device(cast("str", token.claims["sid"]), began, now, ends, name[:_MAX_NAME], rev)
 
 
 async def list_device(config: Config, scope: Scope, sub: str, device: Device) -> None:

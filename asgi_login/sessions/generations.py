@@ -14,6 +14,9 @@ from asgi_login.sessions.session import log
 from asgi_login.stores import Revocation, Use
 from asgi_login.tokens import VerifiedToken, is_text
 
+# Redis counts in floating point, exactly up to here.
+_MOST = 2**53
+
 
 def generation_of(token: VerifiedToken) -> int:
     """Return the generation of a refresh or remember token; 0 if it was issued without a store.
@@ -22,7 +25,7 @@ def generation_of(token: VerifiedToken) -> int:
         InvalidToken: `gen` is something else.
     """
     generation = token.claims.get("gen", 0)
-    if type(generation) is not int or generation < 0:
+    if type(generation) is not int or not 0 <= generation < _MOST:
         raise InvalidToken("gen: no generation")
     return generation
 

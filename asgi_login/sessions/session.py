@@ -66,8 +66,7 @@ def check_owner(config: Config, token: VerifiedToken) -> None:
 
 def _limit_to_lifetime(config: Config, token: VerifiedToken) -> None:
     # `exp` follows the lifetime at the time of issue. This applies the present setting.
-    lifetime = session_settings(config).lifetime.total_seconds()
-    token.bind_session(_memo_of(config, token), ends_at=_began(token.claims) + lifetime)
+    token.bind_session(_memo_of(config, token))
 
 
 def _began(claims: Mapping[str, object]) -> float:
@@ -80,6 +79,7 @@ def _memo_of(config: Config, token: VerifiedToken) -> SessionMemo:
     is_renewed = can_sign and token.iat is not None
     looks = can_sign and settings.protection is not None
     return SessionMemo(
+        _began(token.claims) + settings.lifetime.total_seconds(),
         (token.iat or 0) + settings.idle.total_seconds() / 2 if is_renewed else math.inf,
         (settings.fingerprint or fingerprint) if looks else None,
     )

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, cast
 
 from asgi_login.stores.entry import CutOff
@@ -21,6 +21,7 @@ class Device:
         seen_at: When the session was last renewed.
         expires_at: When it ends if it is not used any more.
         name: What the application calls it; by default its User-Agent.
+        rev: The cut-off of its user that was known when the user logged in there, or 0.
     """
 
     session_id: str
@@ -28,17 +29,20 @@ class Device:
     seen_at: float
     expires_at: float
     name: str
+    rev: int = field(default=0, repr=False)
 
     def to_json(self) -> str:
         """Return everything but `session_id`, as a store writes it."""
         times = {"start": self.started_at, "seen": self.seen_at, "end": self.expires_at}
-        return json.dumps({**times, "name": self.name}, separators=(",", ":"))
+        known = {"rev": self.rev} if self.rev else {}
+        return json.dumps({**times, "name": self.name, **known}, separators=(",", ":"))
 
     @classmethod
     def from_json(cls, session_id: str, text: str) -> "Device":
         """Return the device that `to_json` wrote."""
         found = cast("dict[str, Any]", json.loads(text))
-        return cls(session_id, float(found["start"]), float(found["seen"]), float(found["end"]), str(found["name"]))
+        start, seen, end = (float(found[name]) for name in ("start", "seen", "end"))
+        return cls(session_id, start, seen, end, str(found["name"]), int(found.get("rev", 0)))
 
 
 def standing(devices: Iterable[Device], cut_off: CutOff | None, *, leeway: float, now: float) -> tuple[Device, ...]:
@@ -50,5 +54,9 @@ def standing(devices: Iterable[Device], cut_off: CutOff | None, *, leeway: float
     left = [device for device in devices if device.expires_at > now]
     if cut_off is not None:
         began_before = cut_off.at - leeway
-        left = [one for one in left if one.started_at >= began_before or one.session_id == cut_off.kept]
+        left = [
+            one
+            for one in left
+            if one.started_at >= began_before or one.rev >= cut_off.at or one.session_id == cut_off.kept
+        ]
     return tuple(sorted(left, key=lambda device: (-device.seen_at, device.session_id)))

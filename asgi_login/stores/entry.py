@@ -38,7 +38,9 @@ class CutOff:
     """Ends every token of a user that was issued until a moment, and every session that began until then.
 
     Attributes:
-        at: That moment, in whole seconds since the epoch, by the clock of the store. Leeway is included.
+        at: That moment, in whole seconds since the epoch, by the clock of the store. Leeway is included. If the user
+            has a cut-off for this second or later, this one is one second after it, so that it also ends what came
+            between.
         kept: The `sid` of the session that stays, or None.
         after: Where `kept` is set: only its tokens that were issued after this moment stay. It is the cut-off that was
             there before and kept another session; without it, a session that had been ended could keep itself.
@@ -50,12 +52,16 @@ class CutOff:
     kept: str | None = None
     after: int = 0
 
-    def succeeding(self, earlier: "CutOff | None") -> "CutOff":
-        """Return this cut-off as it is written where `earlier` stands: it never moves back."""
+    def succeeding(self, earlier: "CutOff | None", *, ahead: int) -> "CutOff":
+        """Return this cut-off as it is written where `earlier` stands: after it, within `ahead` seconds from now.
+
+        At that bound it stays where it is: nobody can be kept out for longer by being logged out again and again.
+        """
         if earlier is None:
             return self
         after = earlier.after if earlier.kept == self.kept else earlier.at
-        return CutOff(max(self.at, earlier.at), self.kept, after if self.kept is not None else 0)
+        at = max(self.at, earlier.at, min(earlier.at + 1, self.at + ahead))
+        return CutOff(at, self.kept, after if self.kept is not None else 0)
 
     def order(self) -> tuple[int, int]:
         """Return what decides which of two cut-offs is the later one."""

@@ -52,7 +52,7 @@ class MemoryStore:
 
     def open(self, name: str, *, leeway: float, clock: Callable[[], float]) -> LocalChannel:
         """Return the channel of the manager with this name."""
-        return _MemoryChannel(self._rooms.setdefault(name, _Room()), self.options.keep, leeway, clock)
+        return _MemoryChannel(self._rooms.setdefault(name, _Room()), self.options, leeway, clock)
 
 
 class _Room:
@@ -97,11 +97,12 @@ class _Room:
 
 
 class _MemoryChannel:
-    __slots__ = ("_clock", "_keep", "_leeway", "_room")
+    __slots__ = ("_ahead", "_clock", "_keep", "_leeway", "_room")
 
-    def __init__(self, room: _Room, keep: timedelta, leeway: float, clock: Callable[[], float]) -> None:
+    def __init__(self, room: _Room, options: StoreOptions, leeway: float, clock: Callable[[], float]) -> None:
         self._room = room
-        self._keep = keep.total_seconds()
+        self._ahead = options.cut_off_ahead
+        self._keep = options.keep.total_seconds()
         self._leeway = math.ceil(leeway)
         self._clock = clock
 
@@ -122,7 +123,8 @@ class _MemoryChannel:
         room, now = self._room, self._clock()
         with room.lock:
             room.sweep(now)
-            cut_off = CutOff(math.floor(now) + self._leeway, keep).succeeding(self._cut_off(sub))
+            cut_off = CutOff(math.floor(now) + self._leeway, keep)
+            cut_off = cut_off.succeeding(self._cut_off(sub), ahead=self._ahead)
             room.cut_offs[sub] = now + self._keep + self._leeway, cut_off
             stays = {sid: device for sid, device in room.devices.pop(sub, {}).items() if sid == keep}
             if stays:

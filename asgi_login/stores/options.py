@@ -20,6 +20,14 @@ class StoreOptions:
     timeout: timedelta = timedelta(milliseconds=250)
     insecure_fail_open: bool = False
 
+    @property
+    def cut_off_ahead(self) -> int:
+        """By how many seconds a cut-off may lie ahead of time, if a user is logged out several times in a second.
+
+        It is less than the margin of a view, so that a process that begins to follow asks about whatever it ends.
+        """
+        return int(self.max_staleness.total_seconds())
+
     def __post_init__(self) -> None:
         for name in ("keep", "max_staleness", "timeout"):
             value = getattr(self, name)

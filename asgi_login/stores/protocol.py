@@ -33,7 +33,7 @@ class Beginning:
     """Where a process begins to follow the log.
 
     Attributes:
-        position: The end of the log.
+        position: The end of the log, or somewhat before.
         now: The store's clock, in seconds since the epoch, read at the same moment.
         epoch: A random text that lives as long as the store's data. If it changes, the data was lost.
         writer: A text that changes when other hands take over the writing, which may not have the last entries: after a
@@ -87,8 +87,8 @@ class Channel(Protocol):
         """End every login of a user until now, but for the session `keep`, and return the cut-off.
 
         In one atomic step, the store reads its own clock, writes `CutOff(floor(now) + leeway, keep)`, made to succeed
-        the one that is there, keeps it for `options.keep`, adds an Entry to the log, and forgets the user's devices but
-        for the kept one.
+        the one that is there with `ahead=options.cut_off_ahead`, keeps it for `options.keep`, adds an Entry to the log,
+        and forgets the user's devices but for the kept one.
         """
         ...
 

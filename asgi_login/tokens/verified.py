@@ -1,6 +1,7 @@
 """The result of verifying a token: its claims, and from when until when they are valid."""
 
 from collections.abc import Callable, Mapping
+from copy import copy
 from typing import Any, TypeAlias
 
 Claims: TypeAlias = Mapping[str, object]
@@ -26,14 +27,16 @@ class SessionMemo:
     """What is computed once for each session token, and kept with it in the cache.
 
     Attributes:
-        renew_at: When the session is renewed, in seconds since the epoch; infinity if it cannot be.
+        ends_at: When the lifetime of the session is over, in seconds since the epoch.
+        renew_at: When the session is renewed; infinity if it cannot be.
         fingerprint: The function that describes a client, from the scope; None if clients are not compared.
         client: The client that last used the session, or None if that is unknown or too long to be kept.
     """
 
-    __slots__ = ("client", "fingerprint", "renew_at")
+    __slots__ = ("client", "ends_at", "fingerprint", "renew_at")
 
-    def __init__(self, renew_at: float, fingerprint: Callable[[Any], bytes] | None) -> None:
+    def __init__(self, ends_at: float, renew_at: float, fingerprint: Callable[[Any], bytes] | None) -> None:
+        self.ends_at: float = ends_at
         self.renew_at: float = renew_at
         self.fingerprint: Callable[[Any], bytes] | None = fingerprint
         self.client: bytes | None = None
@@ -100,11 +103,19 @@ class VerifiedToken:
         self.session_memo: SessionMemo | None = None
         self.good_since: float = 0.0
 
-    def bind_session(self, memo: SessionMemo, *, ends_at: float) -> None:
-        """Attach what was computed for a session, and end it at `ends_at` at the latest."""
+    def bind_session(self, memo: SessionMemo) -> None:
+        """Attach what was computed for a session, and end it with its lifetime at the latest."""
         # In this order, so that another thread that sees the memo also sees the end.
-        self.valid_until = min(self.valid_until, ends_at)
+        self.valid_until = min(self.valid_until, memo.ends_at)
         self.session_memo = memo
+
+    def held_open(self) -> "VerifiedToken":
+        """Return the token as it counts on a connection that is open: a session until its lifetime is over."""
+        if self.session_memo is None:
+            return self
+        held = copy(self)
+        held.exp = held.valid_until = self.session_memo.ends_at
+        return held
 
     def __repr__(self) -> str:
         # A repr ends up in logs, and claims must not.

@@ -35,11 +35,16 @@ def main() -> None:
         default=Path(__file__).parents[2] / ".demo",
         help="where the key and the users are kept (default: .demo in the project)",
     )
+    parser.add_argument(
+        "--redis",
+        metavar="URL",
+        help="the Redis that remembers who was logged out, for all demos that share it (default: this process does)",
+    )
     arguments = parser.parse_args()
 
     from examples.demo.server import serve  # noqa: PLC0415 - after the signal handlers
 
-    serve(arguments.port, arguments.folder)
+    serve(arguments.port, arguments.folder, arguments.redis)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,12 @@
-"""The shared login: how tokens are signed, where they travel, how long logins last, and who the users are."""
+"""The shared login: how tokens are signed, where they travel, how long logins last, what ends them, and the users."""
 
 from datetime import timedelta
 from operator import attrgetter
 
 from asgi_login import BearerTransport, CookieTransport, Key, Sessions
 from asgi_login.fastapi import LoginManager
+from asgi_login.stores import Store
+from examples.demo.device_names import device_name
 from examples.demo.users import SCOPES, User, Users
 
 LIFETIME = timedelta(minutes=15)
@@ -13,10 +15,11 @@ LIFETIME = timedelta(minutes=15)
 COOKIE = CookieTransport.insecure_for_development("asgi-login-demo")
 
 
-def make_manager(key: Key, users: Users, cookie: CookieTransport = COOKIE) -> LoginManager[User]:
+def make_manager(key: Key, users: Users, store: Store, cookie: CookieTransport = COOKIE) -> LoginManager[User]:
     """Return the manager of all five applications.
 
-    It is the LoginManager of the FastAPI adapter: the core LoginManager that is also a dependency.
+    It is the LoginManager of the FastAPI adapter: the core LoginManager that is also a dependency. Processes with the
+    same key, users and store share every logout.
     """
     manager = LoginManager[User](
         key,
@@ -29,7 +32,10 @@ def make_manager(key: Key, users: Users, cookie: CookieTransport = COOKIE) -> Lo
             fresh_for=timedelta(minutes=1),
             stamp=attrgetter("stamp"),
             reauthenticate_at="/confirm",
+            listed=True,
+            device=device_name,
         ),
+        store=store,
         redirect_to="/login",
         name="demo",
         realm="demo",

@@ -1,4 +1,4 @@
-"""The pages on which a browser logs in, confirms its login, and logs out, here or everywhere."""
+"""The pages on which a browser logs in, confirms its login, and logs out."""
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
@@ -20,7 +20,6 @@ def login_routes(manager: LoginManager[User], users: Users) -> list[Route]:
         Route("/confirm", login_required(pages.confirm), methods=["POST"]),
         Route("/account", fresh_login_required(pages.account)),
         Route("/logout", pages.logout, methods=["POST"]),
-        Route("/logout-everywhere", login_required(pages.logout_everywhere), methods=["POST"]),
     ]
 
 
@@ -78,12 +77,6 @@ class LoginPages:
     async def logout(self, request: Request) -> Response:
         """Log out in this browser."""
         self._manager.logout_user(request)
-        return RedirectResponse("/", status_code=303)
-
-    async def logout_everywhere(self, request: Request) -> Response:
-        """Log out in all browsers. The tokens of API clients remain valid until they expire."""
-        self._manager.logout_user(request)
-        await self._users.log_out_everywhere(request.state.user.name)
         return RedirectResponse("/", status_code=303)
 
 

@@ -1,4 +1,4 @@
-"""The pages: plain HTML files with $names, read once. Every value is escaped."""
+"""The pages: plain HTML files with $names, read once. Every value that is not HTML is escaped."""
 
 from html import escape
 from pathlib import Path
@@ -13,6 +13,12 @@ _TEMPLATES = {
 }
 
 
+class Html(str):
+    """Text that is HTML already, and must not be escaped."""
+
+    __slots__ = ()
+
+
 def page(template: str, *, title: str, user: User | None, **values: str) -> str:
     """Return a complete page.
 
@@ -23,11 +29,8 @@ def page(template: str, *, title: str, user: User | None, **values: str) -> str:
         values: The values for the $names of the template.
 
     """
-    account = _fill("anonymous") if user is None else _fill("user", name=user.name)
-    # Both parts are HTML already; the title is not.
-    return _TEMPLATES["layout"].substitute(
-        title=escape(title), account=account, content=_fill(template, title=title, **values)
-    )
+    account = fill("anonymous") if user is None else fill("user", name=user.name)
+    return fill("layout", title=title, account=account, content=fill(template, title=title, **values))
 
 
 def protected_page(auth: Auth[User], *, title: str, app: str, scope: str) -> str:
@@ -44,5 +47,7 @@ def visitor(auth: Auth[User]) -> dict[str, str]:
     }
 
 
-def _fill(template: str, **values: str) -> str:
-    return _TEMPLATES[template].substitute({name: escape(value) for name, value in values.items()})
+def fill(template: str, **values: str) -> Html:
+    """Return a template with its $names replaced: part of a page."""
+    escaped = {name: value if isinstance(value, Html) else escape(value) for name, value in values.items()}
+    return Html(_TEMPLATES[template].substitute(escaped))

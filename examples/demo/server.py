@@ -11,15 +11,25 @@ from pathlib import Path
 import uvicorn
 from starlette.types import ASGIApp
 
+from asgi_login.stores import Store
 from examples.demo.folder import load_key, open_folder
+from examples.demo.store import open_store
 from examples.demo.users import ACCOUNTS, Users
 
 HOST = "127.0.0.1"
+IN_PROCESS = """\
+This process remembers who was logged out, until it ends. Demos that are
+started with the same REDIS=redis://127.0.0.1:6379/0 share what they remember."""
+IN_REDIS = """\
+Redis remembers who was logged out, for all demos with this folder and this
+REDIS=. A browser sends its cookies to every port of a host, so use two
+browsers, or open one of the demos at http://localhost:PORT."""
 
 
-def serve(port: int, folder: Path) -> None:
+def serve(port: int, folder: Path, redis: str | None) -> None:
     """Serve the demo until a signal ends it."""
     listener = _listen(port)
+    store = _store(redis)
     try:
         folder = open_folder(folder)
         key = load_key(folder)
@@ -38,8 +48,9 @@ def serve(port: int, folder: Path) -> None:
     # uvicorn logs this for each websocket that gets an HTTP answer (github.com/Kludex/uvicorn/pull/3138).
     logging.getLogger("uvicorn.error").addFilter(lambda record: "without completing handshake" not in record.msg)
     address = f"http://{HOST}:{listener.getsockname()[1]}"
-    site = make_site(make_manager(key, users), users)
-    Server(site, introduction(address, folder)).run(sockets=[listener])
+    site = make_site(make_manager(key, users, store), users)
+    memory = IN_PROCESS if redis is None else IN_REDIS
+    Server(site, introduction(address, folder, memory)).run(sockets=[listener])
 
 
 class Server(uvicorn.Server):
@@ -80,8 +91,25 @@ def _listen(port: int) -> socket.socket:
         sys.exit(f"Port {port} cannot be used ({os.strerror(problem.errno or 0)}): choose another with PORT=.")
 
 
-def introduction(address: str, folder: Path) -> str:
-    """Return the text that the terminal shows while the demo runs."""
+def _store(redis: str | None) -> Store:
+    try:
+        return open_store(redis)
+    except ImportError as problem:
+        sys.exit(str(problem))
+    except ValueError:
+        # The error quotes parts of the URL, which may have a password.
+        sys.exit("The URL of the Redis is wrong: write one like REDIS=redis://127.0.0.1:6379/0")
+
+
+def introduction(address: str, folder: Path, memory: str) -> str:
+    """Return the text that the terminal shows while the demo runs.
+
+    Args:
+        address: Where the demo is.
+        folder: Where it keeps the key and the users.
+        memory: What it says about who was logged out.
+
+    """
     users = "\n".join(f"  {one.name}   {one.password:<18}  {' '.join(one.scopes) or 'none'}" for one in ACCOUNTS)
     bob = ACCOUNTS[1]
     return f"""
@@ -94,6 +122,8 @@ asgi-login demo: five applications with one login
 {users}
 
 The key and the users are kept in {folder}
+
+{memory}
 
 Four lines to try in another terminal:
 

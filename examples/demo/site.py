@@ -10,9 +10,11 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from asgi_login import Auth, AuthMiddleware, get_auth
+from asgi_login import Auth, get_auth
 from asgi_login.fastapi import LoginManager
+from asgi_login.starlette import install
 from examples.demo.asgi_app import asgi_app
+from examples.demo.device_pages import device_routes
 from examples.demo.fastapi_app import fastapi_app
 from examples.demo.litestar_app import litestar_app
 from examples.demo.login_pages import login_routes
@@ -30,6 +32,7 @@ def make_site(manager: LoginManager[User], users: Users) -> ASGIApp:
         routes=[
             Route("/", home),
             *login_routes(manager, users),
+            *device_routes(manager),
             token_route(manager, users),
             Mount("/fastapi", fastapi_app(manager)),
             Mount("/starlette", starlette_app),
@@ -39,7 +42,9 @@ def make_site(manager: LoginManager[User], users: Users) -> ASGIApp:
             Mount("/static", StaticFiles(directory=Path(__file__).parent / "static")),
         ]
     )
-    return SecurityHeaders(AuthMiddleware(site, manager, skip=["/static"]))
+    # It also answers what the pages let through: a store that does not answer.
+    install(site, manager, skip=["/static"])
+    return SecurityHeaders(site)
 
 
 async def home(request: Request) -> Response:

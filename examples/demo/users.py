@@ -45,7 +45,7 @@ class User:
     Attributes:
         name: The unique name.
         scopes: What this user may do.
-        stamp: Changes with the password, and when the user logs out everywhere. Each change ends all sessions.
+        stamp: Changes with the password, which ends all sessions.
     """
 
     name: str
@@ -59,11 +59,10 @@ class Row(NamedTuple):
     name: str
     password: str
     scopes: str
-    logouts: int
 
     def user(self) -> User:
         """Return the user that the row describes."""
-        stamp = hashlib.sha256(f"{self.logouts} {self.password}".encode()).hexdigest()
+        stamp = hashlib.sha256(self.password.encode()).hexdigest()
         return User(self.name, frozenset(self.scopes.split()), stamp)
 
 
@@ -82,8 +81,7 @@ class Users:
         self._nobodys_hash = self._hasher.hash(secrets.token_urlsafe())
         with closing(self._connect()) as db, db:
             db.execute(
-                "CREATE TABLE IF NOT EXISTS users (name TEXT PRIMARY KEY, password TEXT NOT NULL, "
-                "scopes TEXT NOT NULL, logouts INTEGER NOT NULL DEFAULT 0)"
+                "CREATE TABLE IF NOT EXISTS users (name TEXT PRIMARY KEY, password TEXT NOT NULL, scopes TEXT NOT NULL)"
             )
         for account in ACCOUNTS:
             if self.find(account.name) is None:
@@ -98,14 +96,6 @@ class Users:
         """Return the user if the password is correct."""
         return await to_thread.run_sync(self._authenticate, name, password, limiter=self._limiter)
 
-    async def log_out_everywhere(self, name: str) -> None:
-        """Change the user's stamp, which ends every session, in this browser and all others."""
-        await to_thread.run_sync(self._count_logout, name)
-
-    def _count_logout(self, name: str) -> None:
-        with closing(self._connect()) as db, db:
-            db.execute("UPDATE users SET logouts = logouts + 1 WHERE name = ?", (name,))
-
     def _authenticate(self, name: str, password: str) -> User | None:
         row = self._row(name)
         # Verify a hash for an unknown name too, so that the response time does not reveal which names exist.
@@ -114,7 +104,7 @@ class Users:
 
     def _row(self, name: str) -> Row | None:
         with closing(self._connect()) as db:
-            row = db.execute("SELECT name, password, scopes, logouts FROM users WHERE name = ?", (name,)).fetchone()
+            row = db.execute("SELECT name, password, scopes FROM users WHERE name = ?", (name,)).fetchone()
         return None if row is None else Row(*row)
 
     def _add(self, account: Account) -> None:

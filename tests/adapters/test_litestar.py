@@ -30,6 +30,31 @@ async def guarded(request: Request) -> str:
     return named(request.user)
 
 
+@get("/by-rule", guards=[guard(check=lambda auth: auth.user == "user1")])
+async def by_rule(request: Request) -> str:
+    return named(request.user)
+
+
+@get("/excluded", opt={"exclude_from_auth": True})
+async def excluded(request: Request) -> str:
+    return named(request.user)
+
+
+def test_a_guard_asks_the_application_s_own_check():
+    with TestClient(Litestar([by_rule], plugins=[LoginPlugin(MANAGER)])) as client:
+        refused = client.get("/by-rule", headers=logged_in(MANAGER, "ada").headers)
+        assert (refused.status_code, refused.json()["error"]) == (403, "access_denied")
+        assert client.get("/by-rule", headers=logged_in(MANAGER, "user1").headers).text == named("user1")
+        assert client.get("/by-rule").status_code == 401
+
+
+def test_an_application_that_is_closed_by_default_has_one_open_route():
+    with TestClient(Litestar([guarded, excluded], plugins=[LoginPlugin(MANAGER)], guards=[guard()])) as client:
+        assert client.get("/guarded").status_code == 401
+        assert client.get("/excluded").text == named(None)
+        assert client.get("/schema/openapi.json").status_code == 401
+
+
 @get("/open", cache=60)
 async def personalised(request: Request) -> str:
     return named(request.user)

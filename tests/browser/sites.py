@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 import uvicorn
 
-from asgi_login import Key
+from asgi_login import Key, MemoryStore
 from examples.demo.login import make_manager
 from examples.demo.site import make_site
 from examples.demo.users import Users
@@ -45,7 +45,7 @@ def serving(app):
 def site(folder, cookie):
     """Return the demo with another cookie than its own."""
     users = Users(folder / "users.db")
-    return make_site(make_manager(Key.generate(), users, cookie), users)
+    return make_site(make_manager(Key.generate(), users, MemoryStore(), cookie), users)
 
 
 async def blank_page(scope, receive, send):

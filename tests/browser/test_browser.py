@@ -7,10 +7,10 @@ from typing import NamedTuple
 from urllib.parse import urlsplit
 
 import pytest
+from browser.people import log_in, log_in_at
+from demo_process import ADA, BOB, REMEMBER
+from demo_process import COOKIE as SESSION
 
-ADA = {"username": "ada", "password": "analytical-engine"}
-BOB = {"username": "bob", "password": "can-we-fix-it"}
-SESSION, REMEMBER = "asgi-login-demo", "demo-remember-token"
 PAGES = {
     "/fastapi/orders": "FastAPI",
     "/starlette/reports": "Starlette",
@@ -50,21 +50,6 @@ CONNECT = """(address) => new Promise((resolve) => {
   socket.onmessage = (message) => resolve(message.data);
   socket.onerror = () => resolve("refused");
 })"""
-
-
-def log_in(tab, *, username, password, remember=False):
-    """Fill in the login page that the tab shows."""
-    tab.get_by_label("Name").fill(username)
-    tab.get_by_label("Password").fill(password)
-    if remember:
-        tab.get_by_label("Remember me").check()
-    tab.get_by_role("button", name="Log in").click()
-
-
-def log_in_at(tab, site, **user):
-    tab.goto(f"{site}/login?next=/starlette/me")
-    log_in(tab, **user)
-    tab.wait_for_url(f"{site}/starlette/me")
 
 
 def user(browser, site):
@@ -185,8 +170,8 @@ def test_logging_out_everywhere_ends_copies_of_the_cookies_too(browser, tab, add
     site = address()
     log_in_at(tab, site, **BOB, remember=True)
     copies = browser.cookies()
-    tab.goto(f"{site}/account")
-    tab.get_by_role("button", name="Log out everywhere").click()
+    tab.goto(f"{site}/devices")
+    tab.get_by_role("button", name="Log out everywhere", exact=True).click()
     tab.wait_for_url(f"{site}/")
     browser.add_cookies(copies)
     assert user(browser, site) is None

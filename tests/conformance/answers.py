@@ -30,6 +30,7 @@ INVALID_REQUEST = with_code(
     400, "invalid_request", "The request must carry one Authorization header with one Bearer token"
 )
 NOT_FRESH = with_code(401, "insufficient_user_authentication", "A more recent login is required")
+NOT_PERMITTED = Answer(403, "access_denied", "You are not permitted to do this", 'Bearer realm="api"')
 CROSS_ORIGIN = Answer(403, "cross_origin_request", "The request comes from another origin", None)
 
 

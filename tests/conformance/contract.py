@@ -15,6 +15,8 @@ HTTP, each GET unless said otherwise:
 /fresh                   @fresh_login_required, then `report`                            /fresh-sync
 /read                    @requires_scopes("read"), then `report`; also HEAD              /read-sync
 /read-write              @requires_scopes("read", "write"), then `report`
+/editors                 @requires(is_editor), then `report`                             /editors-sync
+/editors/asked           @requires(asked_editor), then `report`
 /options/own             @login_required, a view of its own for GET and OPTIONS, then `report`
 /options/automatic       @login_required, or the framework's guard, then `report`; written so that the framework itself
                          answers OPTIONS, if it does so for anything
@@ -123,6 +125,7 @@ class Site:
     managers: Sequence[Any]
     mount: Literal["bare", "native", "wrapped"]
     skip: Sequence[str] = ()
+    end_connections: bool = False
     in_another_task: bool = False
     """Whether a middleware of the framework runs the views in a task of their own."""
     websocket_denial: Any = None
@@ -134,6 +137,11 @@ class Site:
     _arrived: int = 0
     _everybody: anyio.Event | None = None
     _barrier: threading.Barrier | None = None
+
+    @property
+    def settings(self):
+        """What the middleware is told, by way of an adapter where there is one."""
+        return {"skip": self.skip, "end_connections": self.end_connections}
 
     def forget(self):
         """Begin anew."""

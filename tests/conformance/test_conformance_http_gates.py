@@ -6,6 +6,7 @@ from conformance.answers import (
     INVALID_REQUEST,
     INVALID_TOKEN,
     NOT_FRESH,
+    NOT_PERMITTED,
     UNAUTHORIZED,
     assert_refused,
     insufficient_scope,
@@ -93,6 +94,13 @@ class TestGates:
     async def test_a_token_with_every_scope_passes(self, app, logins, path):
         token = logins.token("ada", "admin", "write", "read")
         assert (await http(app, path, headers=[bearer(token)])).json["user"] == "ada"
+
+    @pytest.mark.parametrize("path", ["/editors", "/editors-sync", "/editors/asked"])
+    async def test_a_check_of_the_applications_decides_about_users_only(self, app, logins, path):
+        assert_refused(await http(app, path), UNAUTHORIZED)
+        assert_refused(await http(app, path, headers=[bearer("not-a-token")]), INVALID_TOKEN)
+        assert_refused(await http(app, path, headers=[bearer(logins.token("ada", "admin"))]), NOT_PERMITTED)
+        assert (await http(app, path, headers=[bearer(logins.token("bob"))])).json["user"] == "bob"
 
     @pytest.mark.parametrize("path", ["/fresh", "/fresh-sync", "/bank/page"])
     @pytest.mark.parametrize("age", [None, 601])

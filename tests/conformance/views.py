@@ -27,7 +27,16 @@ from conformance.contract import (
 )
 from conformance.logins import User
 
-from asgi_login import AuthError, Gate, fresh_login_required, get_auth, login_required, requires_scopes
+from asgi_login import AuthError, Gate, fresh_login_required, get_auth, login_required, requires, requires_scopes
+
+
+def is_editor(auth):
+    return auth.user.name == "bob"
+
+
+async def asked_editor(auth):
+    await anyio.lowlevel.checkpoint()
+    return is_editor(auth)
 
 
 @dataclass(frozen=True)
@@ -128,6 +137,9 @@ class Pages:
             View("/read", self.shown, ("GET", "HEAD"), requires_scopes("read")),
             View("/read-sync", self.shown_sync, gate=requires_scopes("read"), is_sync=True),
             View("/read-write", self.shown, gate=requires_scopes("read", "write")),
+            View("/editors", self.shown, gate=requires(is_editor)),
+            View("/editors-sync", self.shown_sync, gate=requires(is_editor), is_sync=True),
+            View("/editors/asked", self.shown, gate=requires(asked_editor)),
             View("/options/own", self.shown, ("GET", "OPTIONS"), login_required),
             View("/web", self.shown, gate=login_required(manager="web")),
             View("/web/fresh", self.shown, gate=fresh_login_required(manager="web")),

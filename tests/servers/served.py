@@ -4,6 +4,7 @@ import json
 import os
 from urllib.parse import parse_qs
 
+from anyio import sleep
 from anyio.lowlevel import checkpoint
 from anyio.to_thread import run_sync
 from starlette.applications import Starlette
@@ -16,6 +17,7 @@ from asgi_login import (
     CookieTransport,
     Gate,
     LoginManager,
+    MemoryStore,
     current_auth,
     get_auth,
     login_required,
@@ -26,7 +28,11 @@ SECRET = "0123456789-abcdefghij-ABCDEFGHIJ-KLMNOPQRST"
 COOKIE = "access-token"
 LIFESPAN = {}
 
-manager = LoginManager(SECRET, transports=[BearerTransport(), CookieTransport.insecure_for_development(COOKIE)])
+manager = LoginManager(
+    SECRET,
+    transports=[BearerTransport(), CookieTransport.insecure_for_development(COOKIE)],
+    store=MemoryStore(),
+)
 
 
 @manager.user_loader
@@ -104,6 +110,21 @@ async def stream(scope, receive, send):
     await send({"type": "http.response.body", "body": b"data: 2\n\n"})
 
 
+async def ticks(scope, receive, send):
+    """Stream for as long as anybody may listen."""
+    await read_body(receive)
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-type", b"text/event-stream")]})
+    while True:
+        await send({"type": "http.response.body", "body": b"data: tick\n\n", "more_body": True})
+        await sleep(0.01)
+
+
+async def end(scope, receive, send):
+    await read_body(receive)
+    await manager.revoke_user(parse_qs(scope["query_string"].decode())["user"][0])
+    await answer(send, {})
+
+
 async def broken(scope, receive, send):
     """Fail as a framework does that does not know AuthError: it answers 500, and raises."""
     try:
@@ -176,6 +197,8 @@ VIEWS = {
         "/gate/scoped": Gate(who, scopes=["read"]),
         "/broken": broken,
         "/stream": stream,
+        "/ends": Gate(ticks, end_connections=True),
+        "/end": end,
         "/login": login,
         "/logout": logout,
     },
@@ -185,6 +208,7 @@ VIEWS = {
         "/scoped": requires_scopes("read")(websocket),
         "/gate": Gate(websocket),
         "/gate/scoped": Gate(websocket, scopes=["read"]),
+        "/ends": Gate(websocket, end_connections=True),
         "/late": accepted_first(login_required(talk)),
         "/late/scoped": accepted_first(requires_scopes("read")(talk)),
         "/login": websocket_login,

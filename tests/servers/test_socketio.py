@@ -1,22 +1,29 @@
 """Handlers of Socket.IO outlive the request that brought the credential: a real server, the real client."""
 
 import asyncio
-import socket
 import threading
-from contextlib import contextmanager
 
 import pytest
-import uvicorn
 from helpers import Clock
+from servers.in_threads import served
 
-from asgi_login import AuthError, AuthMiddleware, LoginManager, current_auth, get_auth, login_required
+from asgi_login import (
+    AuthError,
+    AuthMiddleware,
+    Gate,
+    LoginManager,
+    MemoryStore,
+    current_auth,
+    get_auth,
+    login_required,
+)
 
 socketio = pytest.importorskip("socketio", reason="python-socketio is not installed: make test installs it")
 
 SECRET = "0123456789-abcdefghij-ABCDEFGHIJ-KLMNOPQRST"
 
 
-def application(manager):
+def application(manager, wrap=lambda app: app):
     """Return a Socket.IO server whose handlers use what each client's handshake was authenticated as."""
     sio = socketio.AsyncServer(async_mode="asgi", ping_interval=1)
     kept = {}
@@ -39,21 +46,7 @@ def application(manager):
             except AuthError as error:
                 return error.error
 
-    return AuthMiddleware(socketio.ASGIApp(sio), manager)
-
-
-@contextmanager
-def served(app):
-    """Serve an application in a thread of this process, and give its address."""
-    listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="websockets-sansio"))
-    thread = threading.Thread(target=lambda: asyncio.run(server.serve([listener])))
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    finally:
-        server.should_exit = server.force_exit = True
-        thread.join()
+    return AuthMiddleware(wrap(socketio.ASGIApp(sio)), manager)
 
 
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
@@ -76,3 +69,21 @@ def test_a_client_without_a_credential_is_refused_by_its_handler(transport):
     refused = pytest.raises(socketio.exceptions.ConnectionError, match="failed to connect")
     with served(application(manager)) as address, socketio.SimpleClient() as client, refused:
         client.connect(address, transports=[transport])
+
+
+def test_a_client_is_disconnected_when_its_login_is_ended():
+    manager = LoginManager(SECRET, store=MemoryStore())
+    manager.user_loader(lambda sub: sub.title())
+    token = manager.create_access_token(data={"sub": "ada"})
+    gone = threading.Event()
+    client = socketio.Client(reconnection=False)
+    client.on("disconnect", lambda _reason: gone.set())
+    with served(application(manager, lambda app: Gate(app, end_connections=True))) as address:
+        client.connect(address, headers={"Authorization": f"Bearer {token}"}, transports=["websocket"])
+        assert client.call("greet") == "Hello, Ada"
+        socket = client.eio.ws
+        asyncio.run(manager.revoke_token(token))
+        assert gone.wait(2)
+        # The client leaves it to the garbage collector if the server has closed first.
+        socket.shutdown()
+    client.shutdown()

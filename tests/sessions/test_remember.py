@@ -3,11 +3,11 @@
 from datetime import timedelta
 
 import pytest
-from browser_jar import OTHER_ORIGIN, REMEMBER, Browser
+from browser_jar import OTHER_ORIGIN, REMEMBER, Browser, site
 from helpers import COOKIE, make_manager
 from sessions.browsing import DAY, IDLE, MINUTE, claims_of, kind_of, with_sessions
 
-from asgi_login import CookieTransport, InvalidToken, MemoryStore
+from asgi_login import CookieTransport, InvalidToken, MemoryStore, Sessions
 
 
 @pytest.fixture(params=["without a store", "with a store"])
@@ -194,6 +194,19 @@ def test_with_a_store_a_used_token_is_good_for_ten_seconds_and_then_ends_the_log
     assert browser.visit().user is None
     assert browser.jar == {}
     assert "was used again" in caplog.text
+
+
+def test_a_token_without_a_generation_is_taken_once_though_the_login_it_restores_has_ended_since(clock):
+    before = make_manager(clock=clock)
+    browser = Browser.of(before)
+    browser.login(before, remember=True)
+    browser.close()
+    thief = browser.copy()
+    short = Sessions(remember_for=timedelta(hours=1))
+    thief.app = browser.app = site(make_manager(clock=clock, store=MemoryStore(), sessions=short))
+    assert browser.visit().user == "ada"
+    clock.now += DAY
+    assert thief.visit().user is None
 
 
 @pytest.mark.parametrize("duration", [timedelta(seconds=1), timedelta(days=3), timedelta(days=90)])

@@ -70,7 +70,9 @@ class Server:
 
     def say(self, *command):
         """Send a command and return the first bytes of the answer."""
-        parts = [str(part).encode() for part in command]
+        return self.say_bytes(*(str(part).encode() for part in command))
+
+    def say_bytes(self, *parts):
         message = b"*%d\r\n" % len(parts) + b"".join(b"$%d\r\n%s\r\n" % (len(part), part) for part in parts)
         with closing(socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)) as connection:
             connection.sendall(message)

@@ -6,6 +6,7 @@ from stores.tokens import token
 from asgi_login.stores import CutOff, Entry
 
 SLACK = 11
+AHEAD = 10
 
 
 def ends(cut_off, one):
@@ -41,6 +42,17 @@ def test_a_rev_that_no_honest_issuer_writes_saves_no_token(rev):
     assert ends(CutOff(100), token(100, rev=rev))
 
 
+def test_of_several_cut_offs_in_a_second_each_ends_what_was_issued_before_it():
+    cut_off = CutOff(100)
+    for _ in range(AHEAD):
+        known = token(100, rev=cut_off.at)
+        assert not ends(cut_off, known)
+        cut_off = CutOff(100).succeeding(cut_off, ahead=AHEAD)
+        assert ends(cut_off, known)
+    # Otherwise somebody could keep a user out for as long as they like.
+    assert CutOff(100).succeeding(cut_off, ahead=AHEAD).at == 100 + AHEAD
+
+
 def test_the_kept_session_stays_and_no_other():
     assert not ends(CutOff(100, "mine"), token(50, sid="mine"))
     assert ends(CutOff(100, "mine"), token(50, sid="other"))
@@ -49,24 +61,24 @@ def test_the_kept_session_stays_and_no_other():
 
 def test_a_session_that_was_ended_before_cannot_keep_itself():
     everywhere = CutOff(100)
-    kept = CutOff(102, "thief").succeeding(everywhere)
+    kept = CutOff(102, "thief").succeeding(everywhere, ahead=AHEAD)
     assert ends(kept, token(90, sid="thief"))
     assert not ends(kept, token(101, sid="thief"))
 
 
 def test_a_session_that_keeps_itself_twice_stays():
-    kept = CutOff(200, "mine").succeeding(CutOff(100, "mine"))
+    kept = CutOff(200, "mine").succeeding(CutOff(100, "mine"), ahead=AHEAD)
     assert not ends(kept, token(50, sid="mine"))
 
 
 def test_a_session_kept_after_another_was_kept_is_ended_if_it_is_older():
-    kept = CutOff(300, "b").succeeding(CutOff(200, "a").succeeding(CutOff(100, "b")))
+    kept = CutOff(300, "b").succeeding(CutOff(200, "a").succeeding(CutOff(100, "b"), ahead=AHEAD), ahead=AHEAD)
     assert ends(kept, token(150, sid="b"))
     assert not ends(kept, token(250, sid="b"))
 
 
 def test_a_cut_off_never_moves_back_when_the_clock_of_the_store_does():
-    assert CutOff(50).succeeding(CutOff(100)) == CutOff(100)
+    assert CutOff(50).succeeding(CutOff(100), ahead=AHEAD) == CutOff(100)
 
 
 @pytest.mark.parametrize("cut_off", [CutOff(100), CutOff(100, "a:b,c"), CutOff(100, "a", 90)])

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from datetime import timedelta
 from functools import partial
@@ -12,7 +13,7 @@ from stores.proxy import Proxy
 from stores.tokens import token
 
 from asgi_login.errors import ServiceUnavailable
-from asgi_login.redis import RedisStore
+from asgi_login.redis import RedisStore, channel
 from asgi_login.stores import Entry, Revocation
 
 SOON = 900
@@ -164,6 +165,7 @@ def test_an_answer_that_comes_too_late_is_given_to_nobody_else(server, proxy):
         one = process(proxy.url, timeout=timedelta(milliseconds=100))
         await following(one)
         await one.end_session("sid", now() + SOON)
+        server.say("DEL", "{asgi-login:default}:log")
         late = process(proxy.url, timeout=timedelta(milliseconds=100))
         await following(late)
         proxy.late = 0.3
@@ -243,6 +245,78 @@ def test_a_store_killed_with_an_append_only_file_has_lost_nothing(make_server, c
 
     asyncio.run(main())
     assert "lost its data" not in caplog.text
+
+
+def test_what_was_known_to_be_good_is_asked_for_again_after_a_loss(server):
+    async def main():
+        here, known = process(server.url), old()
+        await following(here)
+        assert await verdict(here, known) == "good"
+        assert here.clears(known)
+        told = []
+        here.subscribe(told.append)
+        server.say("FLUSHALL")
+        await until(lambda: None in told)
+        assert not here.clears(known)
+        assert await verdict(here, known) == "good"
+        assert here.clears(known)
+
+    asyncio.run(main())
+
+
+def test_a_store_that_is_full_after_a_loss_is_not_read_without_a_pause(server, caplog):
+    async def main():
+        here = process(server.url)
+        await following(here)
+        await here.end_session("sid", now() + SOON)
+        server.say("CONFIG", "SET", "maxmemory", "1")
+        server.say("FLUSHALL")
+        await until(lambda: "cannot be written again yet" in caplog.text)
+        before = reads(server)
+        await asyncio.sleep(1)
+        assert reads(server) - before < 10
+        server.say("CONFIG", "SET", "maxmemory", "0")
+        await until(lambda: server.say("EXISTS", "{asgi-login:default}:s:sid") == b":1\r\n")
+
+    asyncio.run(main())
+    assert caplog.text.count("cannot be written again yet") == 1
+
+
+def reads(server):
+    """Return how often the log was read."""
+    found = re.search(rb"cmdstat_xread:calls=(\d+)", server.say("INFO", "commandstats"))
+    return int(found[1]) if found else 0
+
+
+def test_a_server_that_hides_what_must_be_known_is_refused_with_a_sentence(server, monkeypatch):
+    # As managed servers do that leave fields out of INFO.
+    monkeypatch.setattr(channel, "BEGIN", channel.BEGIN.replace("maxmemory:", "nowhere:"))
+
+    async def main():
+        return await verdict(process(server.url), old())
+
+    assert asyncio.run(main()) == "503"
+
+
+def test_a_cut_off_that_somebody_else_has_written_is_a_503_and_no_failure(server):
+    async def main():
+        here = process(server.url)
+        await following(here)
+        server.say("SET", "{asgi-login:default}:u:eve", "soon")
+        return await verdict(here, old(sub="eve"))
+
+    assert asyncio.run(main()) == "503"
+
+
+def test_a_line_of_the_log_in_another_encoding_stops_nobody(server):
+    async def main():
+        here = process(server.url)
+        await following(here)
+        server.say_bytes(b"XADD", b"{asgi-login:default}:log", b"*", b"k", b"\xff", b"v", b"\xfe", b"x", b"1")
+        await process(server.url).end_session("sid", now() + SOON)
+        await until(lambda: here.ends(token(now() + 3600, sid="sid")))
+
+    asyncio.run(main())
 
 
 def test_a_gap_tells_subscribers_to_judge_again(server):

@@ -18,6 +18,7 @@ from asgi_login.stores.revocation.view import View
 
 STALENESS, LEEWAY, LIVES = 4.0, 1.0, 6.0
 MARGIN = STALENESS + LEEWAY + 1
+AHEAD = int(STALENESS)
 
 
 class World:
@@ -79,7 +80,7 @@ class World:
         sub = f"user-{which % 2}"
         kept = f"sid-{which}" if keep > 2 else None
         earlier = self.cut_offs[sub][-1][1] if self.cut_offs[sub] else None
-        cut_off = CutOff(math.floor(self.time) + math.ceil(LEEWAY), kept).succeeding(earlier)
+        cut_off = CutOff(math.floor(self.time) + math.ceil(LEEWAY), kept).succeeding(earlier, ahead=AHEAD)
         self.cut_offs[sub].append((self.time, cut_off))
         self.log.append(Entry("u", sub, math.inf, cut_off))
 

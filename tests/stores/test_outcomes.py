@@ -101,6 +101,35 @@ def test_a_login_in_the_second_of_a_cut_off_lives_if_it_says_that_it_knew(place)
     place.run(main)
 
 
+def test_a_login_between_two_logouts_everywhere_in_one_second_is_ended_by_the_second(place):
+    async def main():
+        here, there = place.process(), place.process()
+        await following(here, there)
+        for _ in range(4):
+            await here.end_user("ada", keep=None)
+            between = token(int(now()), rev=here.known_cut_off("ada"))
+            assert await verdict(here, between) == "good"
+            await here.end_user("ada", keep=None)
+            await until(lambda one=between: there.ends(one))
+            assert await verdict(place.process(), between) == "ended"
+
+    place.run(main)
+
+
+def test_being_logged_out_again_and_again_keeps_nobody_out_for_long(place):
+    async def main():
+        here, began = place.process(), int(now())
+        for _ in range(15):
+            await here.end_user("ada", keep=None)
+        at_the_bound = token(int(now()), rev=here.known_cut_off("ada"))
+        await here.end_user("ada", keep=None)
+        assert here.known_cut_off("ada") <= int(now()) + 10
+        assert await verdict(here, at_the_bound) == "ended"
+        assert await verdict(here, token(began + 12)) == "good"
+
+    place.run(main)
+
+
 def test_who_was_logged_out_everywhere_cannot_stay_by_keeping_themselves(place):
     async def main():
         here = place.process()

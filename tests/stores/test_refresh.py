@@ -293,6 +293,17 @@ def test_a_revoked_access_token_leaves_the_login_alone(place):
     place.run(main)
 
 
+def test_a_login_that_is_known_to_have_ended_is_refused_before_the_user_is_loaded(place):
+    async def main():
+        site = Site(place)
+        pair = await site.pair()
+        await site.manager.revoke_token(pair.refresh_token)
+        assert await site.refused(pair.refresh_token) == "the login was ended"
+        assert site.loads == []
+
+    place.run(main)
+
+
 def test_a_login_after_a_logout_everywhere_lives_at_once_in_every_process(place):
     async def main():
         site, elsewhere = Site(place, leeway=timedelta(seconds=5)), Site(place, leeway=timedelta(seconds=5))
@@ -511,6 +522,7 @@ def test_a_refresh_token_made_by_hand_is_taken(manager):
         {"gen": 1.0},
         {"gen": True},
         {"gen": "1"},
+        {"gen": 2**53},
         {"exp": 1},
         {"exp": ...},
         {"sub": ...},

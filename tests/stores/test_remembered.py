@@ -193,6 +193,19 @@ def test_a_login_from_before_there_was_a_store_is_not_restored_once_it_was_ended
     place.run(main)
 
 
+def test_a_login_after_a_logout_everywhere_is_restored_though_its_token_has_no_generation(place):
+    async def main():
+        site = Site(place)
+        await site.manager.revoke_user("ada")
+        later = time.time() + 60
+        browser = await logged_in(Logins(clock=Clock(later), transports=COOKIES, name=place.name))
+        site.clock.now = later
+        browser.logins = site
+        assert await restored(browser)
+
+    place.run(main)
+
+
 def test_a_cookie_that_cannot_be_written_uses_nothing_up_and_a_used_token_is_refused_all_the_same(place, caplog):
     async def main():
         store = place.make_store(timeout=timedelta(seconds=5))
@@ -242,7 +255,7 @@ def test_a_websocket_restores_a_login_as_a_page_does(place):
     place.run(main)
 
 
-@pytest.mark.parametrize("gen", [-1, True, 1.0, "1"])
+@pytest.mark.parametrize("gen", [-1, True, 1.0, "1", 10**400])
 def test_a_token_whose_generation_is_none_is_refused(place, gen):
     async def main():
         site = Site(place)

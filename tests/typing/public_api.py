@@ -13,6 +13,9 @@ from asgi_login import (
     HeaderTransport,
     Key,
     LoginManager,
+    MemoryStore,
+    Refresh,
+    TokenPair,
     Transport,
     fresh_login_required,
     login_required,
@@ -86,3 +89,8 @@ async def app(scope: object, receive: object, send: object) -> None: ...
 wrapped = AuthMiddleware(Gate(app, scopes=["admin"], exempt=["/static"]), [manager], skip=["/health"])
 transport: Transport = CookieTransport.insecure_for_development()
 gateway: Transport = HeaderTransport("X-Forwarded-Access-Token", name="gateway", ambient=True)
+
+
+async def log_in_from_an_app(user: User) -> None:
+    refreshing = LoginManager[User]("k" * 32, store=MemoryStore(), refresh=Refresh(idle=timedelta(days=7)))
+    assert_type(await refreshing.issue_tokens("ada", scopes=["read"], user=user, client_id="app"), TokenPair)

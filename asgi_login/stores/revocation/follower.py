@@ -41,6 +41,7 @@ class Follower:
         "_lost",
         "_monotonic",
         "_offer_at",
+        "_offer_refusal",
         "_refusal",
         "_tasks",
         "_tell",
@@ -68,6 +69,7 @@ class Follower:
         self._last: Beginning | Batch | None = None
         self._lost: list[Entry] = []
         self._offer_at = 0.0
+        self._offer_refusal: str | None = None
         self._refusal: str | None = None
 
     def start(self) -> None:
@@ -129,6 +131,7 @@ class Follower:
         now = max(here.now, self._clock())
         self._view.begin(now=now, sent=sent, received=self._monotonic())
         self._last = here
+        self._tell(None)
         if last is None:
             return
         if last.epoch not in {"", here.epoch}:
@@ -137,7 +140,6 @@ class Follower:
                 "last minutes is written again, what was ended before is lost"
             )
         self._lost = self._view.entries(now)
-        self._tell(None)
 
     async def _read(self) -> bool:
         """Read once, and tell whether the log is still the same."""
@@ -146,7 +148,7 @@ class Follower:
             return False
         sent = self._monotonic()
         async with asyncio.timeout(_LONGEST_READ):
-            batch = await self._channel.read(last.position, wait=not self._lost)
+            batch = await self._channel.read(last.position, wait=not self._offers())
         received = self._monotonic()
         for entry in batch.entries:
             self._view.apply(entry)
@@ -159,17 +161,25 @@ class Follower:
 
     async def _offer(self) -> None:
         """Write again a part of what the store may have lost."""
-        if not self._lost or self._monotonic() < self._offer_at:
+        if not self._offers():
             return
-        part = self._lost[-_OFFERED_AT_ONCE:]
+        # Taken out at once: another loop may be at it too.
+        part, self._lost = self._lost[-_OFFERED_AT_ONCE:], self._lost[:-_OFFERED_AT_ONCE]
         try:
             await self._line.ask(lambda: self._channel.offer(part))
         except ServiceUnavailable as refusal:
             # A store that is full can still be read.
-            log.warning("what the store may have lost cannot be written again yet: %s", refusal.reason)
+            self._lost += part
             self._offer_at = self._monotonic() + _PAUSE
+            if refusal.reason != self._offer_refusal:
+                log.warning("what the store may have lost cannot be written again yet: %s", refusal.reason)
+            self._offer_refusal = refusal.reason
         else:
-            del self._lost[-len(part) :]
+            self._offer_refusal = None
+
+    def _offers(self) -> bool:
+        """Tell whether there is something to be written again now."""
+        return bool(self._lost) and self._monotonic() >= self._offer_at
 
 
 def _is_cancelled() -> bool:

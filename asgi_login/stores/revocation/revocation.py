@@ -1,6 +1,8 @@
 """What a manager holds of its store: decides whether a token was ended, and ends tokens, sessions and users."""
 
 import logging
+import math
+import threading
 import time
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, TypeVar
@@ -49,6 +51,7 @@ class Revocation:
         "_leeway",
         "_line",
         "_listeners",
+        "_lock",
         "_monotonic",
         "_now",
         "_options",
@@ -76,6 +79,7 @@ class Revocation:
         staleness = self._options.max_staleness.total_seconds()
         margin = staleness + leeway + 1
         self._view = View(margin=margin, window=lives + margin, max_staleness=staleness, monotonic=monotonic)
+        self._lock = threading.Lock()
         self._listeners: tuple[Callable[[Entry | None], None], ...] = ()
         self._warn_at = 0.0
         # Without a function of our own around them: they are what each request pays.
@@ -108,8 +112,7 @@ class Revocation:
             InvalidToken: It was ended.
             ServiceUnavailable: It must be asked for, and the store does not answer.
         """
-        if self._follower is not None:
-            self._follower.start()
+        self.follow()
         view = self._view
         if view.ends(token):
             raise InvalidToken("the token, its session or its user's logins were ended")
@@ -181,7 +184,11 @@ class Revocation:
         A token that is issued now carries it as `rev`, so that a login in the second of a cut-off is not ended by it.
         """
         found = self._view.cut_off_of(sub)
-        return None if found is None else found.at
+        if found is None:
+            return None
+        # At its bound the next cut-off would not be later than this one, and end nothing that names it.
+        is_bound = found.at >= math.floor(self._now()) + math.ceil(self._leeway) + self._options.cut_off_ahead
+        return found.at - 1 if is_bound else found.at
 
     async def remember_device(self, sub: str, device: Device) -> None:
         """Write a device of a user, in place of the one with the same session.
@@ -231,23 +238,29 @@ class Revocation:
         """
         await self._call(lambda: self._channel.end_family(sid))
 
+    def follow(self) -> None:
+        """Follow the store on the running event loop, if nothing does so yet."""
+        if self._follower is not None:
+            self._follower.start()
+
     def subscribe(self, callback: Callable[[Entry | None], None]) -> None:
         """Call `callback` with each entry that is heard, also more than once.
 
         It is called with None when entries may have been missed; then each token must be judged again. It must be
         quick, and may be called on any thread that runs an event loop of this application.
         """
-        self._listeners = (*self._listeners, callback)
+        with self._lock:
+            self._listeners = (*self._listeners, callback)
 
     def unsubscribe(self, callback: Callable[[Entry | None], None]) -> None:
         """Do not call `callback` any more."""
-        self._listeners = tuple(one for one in self._listeners if one != callback)
+        with self._lock:
+            self._listeners = tuple(one for one in self._listeners if one != callback)
 
     async def _call(self, question: Callable[[], Awaitable[T]]) -> T:
         if self._line is None:
             return await question()
-        if self._follower is not None:
-            self._follower.start()
+        self.follow()
         return await self._line.ask(question)
 
     def _hear_own(self, entry: Entry) -> None:

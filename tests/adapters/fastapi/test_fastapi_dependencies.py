@@ -25,6 +25,34 @@ from asgi_login import AuthError, MemoryStore, Refresh, ServiceUnavailable
 from asgi_login.fastapi import LoginManager, install
 
 
+class TestRequirements:
+    @pytest.mark.parametrize("carry", [with_header, with_cookie])
+    @pytest.mark.parametrize("middleware", [True, False])
+    def test_a_check_decides_about_users_only(self, carry, middleware):
+        logins = make_logins()
+        app = FastAPI()
+        if middleware:
+            install(app, logins.manager)
+
+        async def is_bob(auth):
+            return auth.user.name == "bob"
+
+        @app.get("/bobs")
+        async def bobs(user: Annotated[User, Depends(logins.manager.requires(is_bob))]):
+            return user.name
+
+        client = TestClient(app)
+        assert client.get("/bobs", headers=carry(logins.token("bob"))).json() == "bob"
+        refused = client.get("/bobs", headers=carry(logins.token("ada")))
+        assert (refused.status_code, refused.json()["error"]) == (403, "access_denied")
+        assert client.get("/bobs").status_code == 401
+        assert client.get("/openapi.json").json()["paths"]["/bobs"]["get"]["security"]
+
+    def test_what_is_no_check_is_told_when_the_route_is_declared(self):
+        with pytest.raises(TypeError, match="a check is a function of the Auth"):
+            make_logins().manager.requires("editor")
+
+
 class TestDependencies:
     @pytest.mark.parametrize("path", ["/me", "/me-sync", "/optional"])
     @pytest.mark.parametrize("carry", [with_header, with_cookie])

@@ -136,7 +136,7 @@ def application(site: Site):
 def build(site: Site):
     started = Started(lambda: application(site))
     wrapped = EnoughThreads(Gated(InAnotherTask(started) if site.in_another_task else started))
-    return wrapped if site.mount == "bare" else AuthMiddleware(wrapped, site.managers, skip=site.skip)
+    return wrapped if site.mount == "bare" else AuthMiddleware(wrapped, site.managers, **site.settings)
 
 
 DIFFERS = {

@@ -146,7 +146,7 @@ class LowerCase:
 
 def build(site: Site):
     app = Gated(Application(site))
-    return LowerCase(app if site.mount == "bare" else AuthMiddleware(app, site.managers, skip=site.skip))
+    return LowerCase(app if site.mount == "bare" else AuthMiddleware(app, site.managers, **site.settings))
 
 
 DIFFERS = {

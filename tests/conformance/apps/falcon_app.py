@@ -130,7 +130,7 @@ def build(site: Site):
     app.add_route("/abort/{status:int}", own, suffix="abort")
     app.add_error_handler((LogInFirstError, NotYoursError), answer_own)
     app = EnoughThreads(Gated(InAnotherTask(app) if site.in_another_task else app))
-    return app if site.mount == "bare" else AuthMiddleware(app, site.managers, skip=site.skip)
+    return app if site.mount == "bare" else AuthMiddleware(app, site.managers, **site.settings)
 
 
 DIFFERS = {
@@ -151,6 +151,7 @@ DIFFERS = {
         "test_an_expired_token_is_told_so /read-sync",
         "test_a_missing_scope_is_forbidden_and_all_needed_are_named /read-sync-granted1-required1",
         "test_a_token_with_every_scope_passes /read-sync",
+        "test_a_check_of_the_applications_decides_about_users_only /editors-sync",
         "test_a_login_that_is_not_fresh_is_asked_to_log_in_again None-/fresh-sync",
         "test_a_login_that_is_not_fresh_is_asked_to_log_in_again 601-/fresh-sync",
         "test_a_fresh_login_passes bearer-0-/fresh-sync",

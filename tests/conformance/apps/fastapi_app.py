@@ -29,6 +29,7 @@ from asgi_login import (
     AuthMiddleware,
     fresh_login_required,
     login_required,
+    requires,
     requires_scopes,
 )
 from asgi_login.fastapi import install
@@ -79,6 +80,9 @@ class Pages:
         app.get("/fresh-sync")(fresh_login_required(self.shown_sync))
         app.api_route("/read", methods=["GET", "HEAD"])(requires_scopes("read")(self.shown))
         app.get("/read-sync")(requires_scopes("read")(self.shown_sync))
+        app.get("/editors")(requires(views.is_editor)(self.shown))
+        app.get("/editors-sync")(requires(views.is_editor)(self.shown_sync))
+        app.get("/editors/asked")(requires(views.asked_editor)(self.shown))
         app.get("/read-write")(requires_scopes("read", "write")(self.shown))
         app.api_route("/options/own", methods=["GET", "OPTIONS"])(login_required(self.shown))
         app.get("/options/automatic")(login_required(self.shown))
@@ -141,8 +145,8 @@ def build(site: Site):
     if site.in_another_task:
         app.add_middleware(BaseHTTPMiddleware, dispatch=pass_through)
     if site.mount == "native":
-        install(app, site.managers, skip=site.skip, websocket_denial=site.websocket_denial)
-    return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
+        install(app, site.managers, **site.settings, websocket_denial=site.websocket_denial)
+    return AuthMiddleware(app, site.managers, **site.settings) if site.mount == "wrapped" else app
 
 
 FRAMEWORK = Framework(name="fastapi", build=build, trace="route", cannot=CANNOT, differs=DIFFERS)

@@ -128,7 +128,7 @@ def build(site: Site):
         background,
     ]
     is_native = site.mount == "native"
-    plugin = LoginPlugin(site.managers, skip=site.skip, websocket_denial=site.websocket_denial)
+    plugin = LoginPlugin(site.managers, **site.settings, websocket_denial=site.websocket_denial)
     app = Litestar(
         handlers,
         plugins=[plugin] if is_native else [],
@@ -139,7 +139,7 @@ def build(site: Site):
     )
     # Its middleware runs where it has a route, so a Gate inside of the plugin must be one of its own.
     app = EnoughThreads(app if is_native else Gated(app))
-    return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
+    return AuthMiddleware(app, site.managers, **site.settings) if site.mount == "wrapped" else app
 
 
 DIFFERS = {

@@ -108,8 +108,8 @@ def build(site: Site):
     add_own(app, site)
     app.asgi_app = EnoughThreads(Gated(app.asgi_app))
     if site.mount == "native":
-        install(app, site.managers, skip=site.skip)
-    return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
+        install(app, site.managers, **site.settings)
+    return AuthMiddleware(app, site.managers, **site.settings) if site.mount == "wrapped" else app
 
 
 DIFFERS = {

@@ -163,7 +163,7 @@ async def lifespan(scope, receive, send):
 
 def build(site: Site):
     app = Application(site)
-    return app if site.mount == "bare" else AuthMiddleware(app, site.managers, skip=site.skip)
+    return app if site.mount == "bare" else AuthMiddleware(app, site.managers, **site.settings)
 
 
 DIFFERS = {

@@ -178,8 +178,8 @@ def build(site: Site):
     if site.in_another_task:
         app.add_middleware(BaseHTTPMiddleware, dispatch=pass_through)
     if site.mount == "native":
-        install(app, site.managers, skip=site.skip, websocket_denial=site.websocket_denial)
-    return AuthMiddleware(app, site.managers, skip=site.skip) if site.mount == "wrapped" else app
+        install(app, site.managers, **site.settings, websocket_denial=site.websocket_denial)
+    return AuthMiddleware(app, site.managers, **site.settings) if site.mount == "wrapped" else app
 
 
 FRAMEWORK = Framework(name="starlette", build=build, trace="endpoint", cannot=CANNOT, differs=DIFFERS)

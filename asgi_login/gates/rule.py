@@ -1,0 +1,104 @@
+"""Who may pass a gate, and what keeps everybody else out."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from asgi_login.auth import AnyAuth, auth_of_manager, refusal, settings_of
+from asgi_login.config import Config
+from asgi_login.errors import (
+    AuthError,
+    InsufficientScope,
+    InvalidRequest,
+    InvalidToken,
+    NotAuthenticated,
+    NotPermitted,
+    new_exception,
+)
+from asgi_login.loader import is_async_callable
+
+Check: TypeAlias = Callable[[AnyAuth], bool | Awaitable[bool]]
+"""Says whether the user of a request may do something: roles, ownership, any of several scopes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """Who may pass: a user, with all scopes, perhaps freshly logged in, of whom a check says yes.
+
+    Attributes:
+        scopes: The OAuth scopes that are all needed.
+        fresh: Whether a fresh login is needed.
+        manager: The name of the manager whose users are meant; None for every manager's.
+        check: What else must be true of the user. It is asked last, and only about users.
+    """
+
+    scopes: tuple[str, ...] = ()
+    fresh: bool = False
+    manager: str | None = None
+    check: Check | None = None
+
+    def __post_init__(self) -> None:
+        if self.check is not None:
+            check_is_function(self.check)
+
+    @property
+    def awaits(self) -> bool:
+        """Whether the check is asynchronous."""
+        return self.check is not None and is_async_callable(self.check)
+
+    def refusal(self, auth: AnyAuth) -> AuthError | None:
+        """Return what keeps a request out, or None.
+
+        Raises:
+            Exception: Whatever the check raises.
+            RuntimeError: No manager of that name is in the middleware.
+            TypeError: The check is asynchronous.
+        """
+        error = refusal(auth, self.scopes, fresh=self.fresh, manager=self.manager)
+        if error is not None or self.check is None:
+            return error
+        allowed = self.check(auth_of_manager(auth, self.manager))
+        if inspect.isawaitable(allowed):
+            if inspect.iscoroutine(allowed):
+                allowed.close()
+            raise TypeError(f"{_name(self.check)} must be awaited, and a plain view cannot: make the view async")
+        return None if allowed else self._not_permitted(auth)
+
+    async def awaited_refusal(self, auth: AnyAuth) -> AuthError | None:
+        """Return the same, and await the check if it is asynchronous."""
+        if self.check is None:
+            return self.refusal(auth)
+        error = refusal(auth, self.scopes, fresh=self.fresh, manager=self.manager)
+        if error is not None:
+            return error
+        allowed = self.check(auth_of_manager(auth, self.manager))
+        if inspect.isawaitable(allowed):
+            allowed = await allowed
+        return None if allowed else self._not_permitted(auth)
+
+    def _not_permitted(self, auth: AnyAuth) -> AuthError:
+        return settings_of(auth, self.manager).complete(NotPermitted(f"{_name(self.check)} said no"))
+
+
+def check_is_function(check: Check) -> None:
+    """Raise TypeError for what is no check."""
+    if not callable(check) or isinstance(check, type):
+        raise TypeError(
+            f"a check is a function of the Auth that returns True or False, not {check!r:.80}; for scopes there is "
+            "requires_scopes"
+        )
+
+
+def _name(check: object) -> str:
+    return f"the check {getattr(check, '__qualname__', type(check).__qualname__)}"
+
+
+def application_exception(config: Config, error: AuthError) -> Exception:
+    """Return what a decorator or dependency raises for `error`: the application's own exception, where it has one."""
+    own = None
+    if isinstance(error, InsufficientScope):
+        own = config.out_of_scope_exception
+    elif isinstance(error, (NotAuthenticated, InvalidToken, InvalidRequest)):
+        own = config.not_authenticated_exception
+    return error if own is None else new_exception(own)

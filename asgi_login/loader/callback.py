@@ -56,8 +56,7 @@ def _takes_scope(name: str, function: Callable[..., object], parameters: tuple[s
             f"{name}= is called by the endpoint, which knows no {marker}(...): open what the function needs in it, or "
             "pass it with functools.partial"
         )
-    scope = signature.parameters.get("scope")
-    takes = scope is not None and scope.kind in {scope.POSITIONAL_OR_KEYWORD, scope.KEYWORD_ONLY}
+    takes = "scope" in signature.parameters
     try:
         signature.bind(*parameters, **({"scope": None} if takes else {}))
     except TypeError as problem:

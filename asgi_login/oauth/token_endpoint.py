@@ -90,7 +90,7 @@ class TokenEndpoint(Endpoint):
             raise OAuthError("invalid_scope", "scope is more than the login grants") from None
         except AuthError as problem:
             _log.info("%s: invalid_grant for a %s: %s", request_line(scope), grant_type, problem.reason)
-            raise self._invalid_grant(grant_type) from None
+            raise self._invalid_grant(grant_type, scope) from None
         return self._issued(issued)
 
     async def _refresh(
@@ -139,11 +139,12 @@ class TokenEndpoint(Endpoint):
             *self._cookie.set_cookie_header(issued.refresh_token, now=self._config.clock())
         )
 
-    def _invalid_grant(self, grant_type: str) -> OAuthError:
+    def _invalid_grant(self, grant_type: str, scope: Scope) -> OAuthError:
         if grant_type == "password":
             return OAuthError("invalid_grant", "the name or the password is wrong")
         error = OAuthError("invalid_grant", "the refresh token is invalid, or its login has ended")
-        if self._cookie is not None:
+        # Without one nothing is deleted: another tab may log in at this moment.
+        if self._cookie is not None and self._cookie.read(scope) is not None:
             error.answer = error.answer.with_header(*self._cookie.delete_cookie_header())
         return error
 

@@ -9,10 +9,10 @@ from types import MappingProxyType
 import anyio
 import pytest
 from fastapi import Depends
-from helpers import Clock, authenticate, bearer, http_scope, make_manager, parts
+from helpers import Clock, authenticate, bearer, http_scope, make_manager, parts, run
 from oauth.posting import FORM, DownStore, issuing, post, refresh, said, send_body
 
-from asgi_login import Auth, Grant, InvalidToken, Refresh, ServiceUnavailable, Sessions
+from asgi_login import Auth, Grant, InvalidToken, MemoryStore, Refresh, ServiceUnavailable, Sessions
 from asgi_login.oauth import TokenEndpoint
 
 ADA = {"grant_type": "password", "username": "ada", "password": "secret words"}
@@ -69,6 +69,7 @@ class TestBoth:
         app = TokenEndpoint(manager(), password=check)
         wrong = post(app, {**ADA, "password": "guessed"})
         assert said(wrong) == (400, "invalid_grant")
+        assert wrong.json()["error_description"] == "the name or the password is wrong"
         assert wrong.body == post(app, {**ADA, "username": "nobody"}).body
 
     @pytest.mark.parametrize("missing", ["username", "password"])
@@ -141,6 +142,17 @@ class TestBoth:
         app = TokenEndpoint(manager(), password=granting(Grant("ada", claims={claim: "x"})))
         with pytest.raises(ValueError, match=f"cannot set {claim}"):
             post(app, ADA)
+
+
+@pytest.mark.parametrize("refresh", [Refresh(), None], ids=["pair", "access token alone"])
+def test_a_login_in_the_second_of_a_logout_everywhere_lives(refresh):
+    manager = make_manager(store=MemoryStore(), refresh=refresh)
+    app = TokenEndpoint(manager, password=check)
+    before = post(app, ADA).json()["access_token"]
+    run(manager.revoke_user("ada"))
+    after = post(app, ADA).json()["access_token"]
+    assert authenticate(manager, bearer(before)).user is None
+    assert authenticate(manager, bearer(after)).user == "ada"
 
 
 def test_a_store_that_is_down_is_a_503():

@@ -1,6 +1,7 @@
 """RevocationEndpoint: what a client ends (RFC 7009)."""
 
 import logging
+from datetime import timedelta
 
 import pytest
 from helpers import NOW, OTHER_SECRET, Clock, bearer, claims, hello, hs256, http_scope, make_manager, run, send_request
@@ -51,6 +52,18 @@ def test_an_old_refresh_token_ends_the_login_too(manager, app):
     assert not lets_in(manager, second["access_token"])
 
 
+def test_what_was_ended_stays_ended():
+    clock = Clock()
+    manager = issuing(clock=clock, default_expiry=timedelta(hours=1))
+    one, other = pair_of(manager), pair_of(manager)
+    assert_done(revoke(RevocationEndpoint(manager), one.refresh_token))
+    assert_done(revoke(RevocationEndpoint(manager), other.access_token))
+    clock.now += 3_590
+    assert lets_in(manager, pair_of(manager).access_token)
+    assert not lets_in(manager, one.access_token)
+    assert not lets_in(manager, other.access_token)
+
+
 def test_an_access_token_ends_alone(manager, app):
     pair = pair_of(manager)
     assert_done(revoke(app, pair.access_token))
@@ -80,6 +93,26 @@ NOTHING_TO_END = {
 def test_a_token_that_is_none_is_answered_as_one_that_was_ended(manager, app, kind):
     # RFC 7009 §2.2
     assert_done(revoke(app, NOTHING_TO_END[kind](manager)))
+
+
+@pytest.mark.parametrize("kind", NOTHING_TO_END.keys() - {"an expired refresh token"})
+def test_nothing_is_written_for_a_token_that_is_none(kind):
+    store = DownStore()
+    manager = issuing(store=store)
+    token = NOTHING_TO_END[kind](manager)
+    store.is_down = True
+    assert_done(revoke(RevocationEndpoint(manager), token))
+
+
+def test_an_expired_refresh_token_ends_its_login_all_the_same():
+    clock = Clock()
+    manager = issuing(clock=clock)
+    first = pair_of(manager)
+    clock.now += 10 * 86_400
+    second = refresh(TokenEndpoint(manager), first.refresh_token).json()
+    clock.now += 6 * 86_400
+    assert_done(revoke(RevocationEndpoint(manager), first.refresh_token))
+    assert said(refresh(TokenEndpoint(manager), second["refresh_token"])) == (400, "invalid_grant")
 
 
 def test_a_token_is_needed(app):

@@ -14,6 +14,7 @@ from asgi_login.errors import (
 )
 from asgi_login.exchange import safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires, requires_scopes
+from asgi_login.grant import Grant
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.refresh import TokenPair
@@ -31,6 +32,7 @@ __all__ = [
     "CrossOriginRequest",
     "Device",
     "Gate",
+    "Grant",
     "HeaderTransport",
     "InsufficientScope",
     "InvalidRequest",

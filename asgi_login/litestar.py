@@ -17,12 +17,13 @@ from asgi_login.errors import AuthError
 from asgi_login.exchange import http_answer, mark_refusal
 from asgi_login.gates import Check, Rule, check_current
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.oauth import Endpoint, Endpoints
 from asgi_login.openapi import REFUSALS, Scheme, scheme_names, security_schemes
 from asgi_login.scope import ASGIApp, Receive, Scope, Send
 from asgi_login.tokens import check_scope_names
 
 try:
-    from litestar import Request, Response, WebSocket
+    from litestar import Request, Response, WebSocket, asgi
     from litestar.config.app import AppConfig
     from litestar.connection import ASGIConnection
     from litestar.handlers import HTTPRouteHandler
@@ -46,6 +47,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await socket.send_text("not authenticated"); await socket.close()`.
+        endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware.
 
     `request.user` is the user or None, `request.auth` the Auth with its scopes. The plugin's middleware runs for
     every route; it comes before the application's own. Litestar's response cache (`@get(cache=…)`) serves only GET and
@@ -63,6 +65,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         passive: Iterable[str] = (),
         end_connections: bool = False,
         websocket_denial: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]] | None = None,
+        endpoints: Sequence[Endpoint] = (),
     ) -> None:
         self._managers = tuple(manager) if isinstance(manager, Sequence) else (manager,)
         self._schemes = {one.config.name: security_schemes(one.config) for one in self._managers}
@@ -71,12 +74,15 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         self._passive = path_prefixes("passive", passive)
         self._end_connections = end_connections
         self._deny = None if websocket_denial is None else _denial(websocket_denial)
+        self._endpoints = tuple(endpoints)
 
     def on_app_init(self, app_config: AppConfig) -> AppConfig:
         """Add the middleware, the handler and the security schemes; called by Litestar."""
         if sum(isinstance(one, LoginPlugin) for one in app_config.plugins) > 1:
             raise ValueError("one LoginPlugin takes all managers of an application: LoginPlugin([web, api])")
         app_config.middleware.insert(0, DefineMiddleware(self._stack))
+        # Middleware runs for paths that have a route; this one itself is never reached.
+        app_config.route_handlers.extend(asgi(one.path, copy_scope=False)(_beyond_endpoints) for one in self._endpoints)
         # Litestar's own annotations of these are incomplete.
         hooks: Any = app_config
         hooks.exception_handlers = {AuthError: _answer_auth_error, **hooks.exception_handlers}
@@ -102,7 +108,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
                     handler.cache_key_builder = _KeyOfStrangers(handler.cache_key_builder, self._managers)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
 
     def _stack(self, app: ASGIApp) -> ASGIApp:
-        return AuthMiddleware(
+        middleware = AuthMiddleware(
             _NativeUser(app),
             self._managers,
             skip=self._skip,
@@ -110,6 +116,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
             end_connections=self._end_connections,
             deny_websocket=self._deny,
         )
+        return Endpoints(middleware, *self._endpoints) if self._endpoints else middleware
 
     def _describe(self, handler: HTTPRouteHandler) -> None:
         layers: list[Any] = list(handler.ownership_layers)
@@ -185,6 +192,13 @@ def _denial(callback: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]]) -> 
         await callback(socket)
 
     return deny
+
+
+async def _beyond_endpoints(scope: Any, receive: Any, send: Any) -> None:  # noqa: ANN401 - Litestar's
+    """Refuse a websocket at the path of an endpoint: requests are answered before they come here."""
+    assert scope["type"] == "websocket"  # noqa: S101
+    await receive()
+    await send({"type": "websocket.close", "code": 1000})
 
 
 class _NativeUser:

@@ -11,6 +11,7 @@ from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import http_answer, mark_refusal, note_failure
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.oauth import Endpoint, Endpoints
 
 try:
     from quart import Quart, Response, current_app, has_websocket_context, request, websocket
@@ -40,6 +41,7 @@ def install(
     skip: Iterable[str] = (),
     passive: Iterable[str] = (),
     end_connections: bool = False,
+    endpoints: Sequence[Endpoint] = (),
 ) -> None:
     """Add AuthMiddleware to an application and answer AuthError in its HTTP and websocket views.
 
@@ -51,6 +53,7 @@ def install(
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.
         end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
+        endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware.
 
     A handler that the application itself has for AuthError stays.
 
@@ -63,7 +66,7 @@ def install(
     if "asgi_login" in app.extensions:
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
     wrapped: Any = AuthMiddleware(app.asgi_app, manager, skip=skip, passive=passive, end_connections=end_connections)
-    app.asgi_app = wrapped  # type: ignore[method-assign]
+    app.asgi_app = Endpoints(wrapped, *endpoints) if endpoints else wrapped  # type: ignore[method-assign]
     app.extensions["asgi_login"] = manager
     # A handler that the application has registered for this is what it wants.
     if AuthError not in app.error_handler_spec[None][None]:

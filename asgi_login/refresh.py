@@ -54,6 +54,7 @@ async def issue_pair(
     user: Any,  # noqa: ANN401 - the application's user
     client_id: str | None,
     claims: Mapping[str, object] | None = None,
+    expires_at: float | None = None,
 ) -> TokenPair:
     """Return the first pair of a new login.
 
@@ -64,6 +65,7 @@ async def issue_pair(
         user: The user, where `Sessions(stamp=)` is set.
         client_id: The only client that may use the refresh token, or None for any.
         claims: Other claims of the access tokens, also of those that come later.
+        expires_at: When the login ends at the latest, in seconds since the epoch; later than now.
 
     Raises:
         ServiceUnavailable: The store did not say that it knows of the login.
@@ -74,6 +76,8 @@ async def issue_pair(
     scope = " ".join(check_scope_names("scopes", scopes))
     login = {**own_claims("claims=", claims, "client_id"), **_login(config, sub, user, client_id, scope)}
     sid, lifetime = str(login["sid"]), settings.lifetime.total_seconds()
+    if expires_at is not None:
+        lifetime = min(lifetime, expires_at - config.clock())
     rev = await revocation.start_family(sid, sub, idle=settings.idle.total_seconds(), lifetime=lifetime)
     login |= {} if rev is None else {"rev": rev}
     return _pair(config, settings, login, scope, left=lifetime)

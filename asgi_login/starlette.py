@@ -12,6 +12,7 @@ from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.oauth import Endpoint, Endpoints
 from asgi_login.scope import ASGIApp, Receive, Scope, Send
 
 try:
@@ -32,6 +33,7 @@ def install(
     passive: Iterable[str] = (),
     end_connections: bool = False,
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
+    endpoints: Sequence[Endpoint] = (),
 ) -> None:
     """Add AuthMiddleware to an application and answer AuthError in its HTTP and WebSocket endpoints.
 
@@ -43,6 +45,7 @@ def install(
         end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         websocket_denial: What is done instead of refusing a websocket; it is accepted first, so that it can be told
             why: `await websocket.send_text("not authenticated"); await websocket.close()`.
+        endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware.
 
     A handler that the application itself has for AuthError stays.
 
@@ -56,6 +59,9 @@ def install(
         raise TypeError(f"install(app, manager) takes the application first, not {type(app).__name__}")
     if any(isinstance(one.cls, _Stack) for one in app.user_middleware):
         raise ValueError("install() takes all managers of an application at once: install(app, [web, api])")
+    if endpoints:
+        # Starlette builds its stack at the first request. What is wrong with them is said here.
+        Endpoints(app, *endpoints)
     settings = _Settings(
         skip=path_prefixes("skip", skip),
         passive=path_prefixes("passive", passive),
@@ -63,7 +69,7 @@ def install(
         deny_websocket=None if websocket_denial is None else _denial(websocket_denial),
         resolve_route=app.url_path_for,
     )
-    app.add_middleware(_Stack(manager, settings))
+    app.add_middleware(_Stack(manager, settings, tuple(endpoints)))
     # A handler that the application has registered for this is what it wants.
     app.exception_handlers.setdefault(AuthError, answer_auth_error)
 
@@ -79,12 +85,16 @@ class _Settings(TypedDict):
 class _Stack:
     """What Starlette calls with the rest of the application once all of its routes are known."""
 
-    def __init__(self, manager: HasConfig | Sequence[HasConfig], settings: _Settings) -> None:
+    def __init__(
+        self, manager: HasConfig | Sequence[HasConfig], settings: _Settings, endpoints: tuple[Endpoint, ...]
+    ) -> None:
         self._manager = manager
         self._settings = settings
+        self._endpoints = endpoints
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        return AuthMiddleware(_NativeUser(app), self._manager, **self._settings)
+        middleware = AuthMiddleware(_NativeUser(app), self._manager, **self._settings)
+        return Endpoints(middleware, *self._endpoints) if self._endpoints else middleware
 
 
 async def _answer_auth_error(connection: HTTPConnection, error: Exception) -> "_Answer | None":

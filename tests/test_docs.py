@@ -42,6 +42,7 @@ import asgi_login
 import asgi_login.django
 import asgi_login.fastapi
 import asgi_login.litestar
+import asgi_login.oauth
 import asgi_login.quart
 import asgi_login.redis
 import asgi_login.starlette
@@ -296,6 +297,7 @@ MODULES = {
     "quart": asgi_login.quart,
     "litestar": asgi_login.litestar,
     "django": asgi_login.django,
+    "oauth": asgi_login.oauth,
     "redis": asgi_login.redis,
     "testing": asgi_login.testing,
 }
@@ -308,16 +310,22 @@ NOT_PROMISED = {
     "BearerTransport": {"read"},
     "CookieTransport": {"companion", "is_dropped_by", "openapi_scheme", "read"},
     "HeaderTransport": {"openapi_scheme"},
-    "Key": {"thumbprint", "sign", "verify", "public_key"},
+    "Key": {"jwk", "thumbprint", "sign", "verify", "public_key"},
     "LoginManager": {"config"},
     "MemoryStore": {"open"},
+    "oauth.Endpoint": {"among", "config", "cookie_name", "describe"},
+    "oauth.KeysEndpoint": {"describe"},
+    "oauth.RefreshCookie": {"check_endpoint", "check_request", "read"},
+    "oauth.RevocationEndpoint": {"cookie_name", "describe"},
+    "oauth.ServerMetadata": {"among"},
+    "oauth.TokenEndpoint": {"cookie_name", "describe"},
     "redis.RedisStore": {"open"},
     "Device": {"from_json", "to_json"},
 }
 
 
 # What a class is made of, and not what it is to its user.
-INTERNAL_BASES = {"InHand[UserT]", "SetOnce", "FixedAttributes", "NotADependency", "Issuing", "Revoking"}
+INTERNAL_BASES = {"ABC", "InHand[UserT]", "SetOnce", "FixedAttributes", "NotADependency", "Issuing", "Revoking"}
 
 
 def own_names(name: str, module: types.ModuleType) -> set[str]:
@@ -360,7 +368,9 @@ def sections() -> dict[str, Block]:
 def definitions(name: str) -> list[ast.stmt]:
     """Return where the source defines a name; overloads and the function itself all count."""
     module, _, inner = name.rpartition(".")
-    file = MODULES[module].__file__ if module not in {"", "fastapi", "redis"} else inspect.getfile(resolve(name))
+    file = (
+        MODULES[module].__file__ if module not in {"", "fastapi", "oauth", "redis"} else inspect.getfile(resolve(name))
+    )
     tree = ast.parse(Path(file).read_text())
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
     shown = Constants({node.targets[0].id: node.value for node in assigned})

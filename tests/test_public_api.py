@@ -21,6 +21,7 @@ NAMES = [
     "CrossOriginRequest",
     "Device",
     "Gate",
+    "Grant",
     "HeaderTransport",
     "InsufficientScope",
     "InvalidRequest",

@@ -16,7 +16,7 @@ def under(scope: Scope, prefixes: tuple[str, ...]) -> bool:
     for is decided by whoever resolves it.
     """
     root = server_root(scope)
-    path = _below(scope["path"], root)
+    path = path_below_root(scope)
     for prefix in prefixes:
         if path == prefix or (path.startswith(prefix) and path[len(prefix)] == "/" and prefix != "/"):
             # By substrings: a client chooses how many segments there are.
@@ -32,6 +32,11 @@ def server_root(scope: Scope) -> str:
     """
     root: str | None = scope.get("app_root_path")
     return (scope.get("root_path") or "") if root is None else root
+
+
+def path_below_root(scope: Scope) -> str:
+    """Return the path of a request without the server's root path, or "" where routers disagree about it."""
+    return _below(scope["path"], server_root(scope))
 
 
 def address(scope: Scope) -> str:

@@ -6,6 +6,7 @@ from fastapi import FastAPI, WebSocket
 
 from asgi_login.config import HasConfig
 from asgi_login.fastapi.openapi import complete_openapi
+from asgi_login.oauth import Endpoint
 from asgi_login.starlette import install as install_starlette
 
 
@@ -17,6 +18,7 @@ def install(
     passive: Iterable[str] = (),
     end_connections: bool = False,
     websocket_denial: Callable[[WebSocket], Awaitable[None]] | None = None,
+    endpoints: Sequence[Endpoint] = (),
 ) -> None:
     """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
 
@@ -27,6 +29,7 @@ def install(
         passive: Paths, and everything below them, at which a session is not renewed.
         end_connections: Whether websockets and streaming responses end with their login: see AuthMiddleware.
         websocket_denial: What is done instead of refusing a websocket; the websocket is accepted first.
+        endpoints: Endpoints of `asgi_login.oauth`, which lie outside of AuthMiddleware. They are not in OpenAPI.
     """
     install_starlette(
         app,
@@ -35,5 +38,6 @@ def install(
         passive=passive,
         end_connections=end_connections,
         websocket_denial=websocket_denial,
+        endpoints=endpoints,
     )
     complete_openapi(app)

@@ -1,7 +1,7 @@
 """The application's user loader, whatever kind of callable it is."""
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final, NoReturn
@@ -207,14 +207,19 @@ def _check_call(function: Callable[..., object], args: tuple[object, ...], kwarg
 
 def _check_nothing_injected(signature: inspect.Signature, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
     """Refuse what a framework fills in where it calls a function itself: a loader would be given the marker."""
-    values = [*args, *kwargs.values()]
-    for parameter in list(signature.parameters.values())[1 + len(args) :]:
-        if parameter.name not in kwargs:
-            values += [parameter.default, *getattr(parameter.annotation, "__metadata__", ())]
-    for value in values:
-        if type(value).__module__ in _MARKERS:
-            raise TypeError(
-                f"a user loader is called by the manager, which knows no {type(value).__name__}(...): pass what makes "
-                "it, as in user_loader(session_factory=make_session), or load the user in a dependency of your own, "
-                "from Depends(manager.subject)"
-            )
+    left = [one for one in list(signature.parameters.values())[1 + len(args) :] if one.name not in kwargs]
+    marker = marker_among(left, *args, *kwargs.values())
+    if marker is not None:
+        raise TypeError(
+            f"a user loader is called by the manager, which knows no {marker}(...): pass what makes it, as in "
+            "user_loader(session_factory=make_session), or load the user in a dependency of your own, from "
+            "Depends(manager.subject)"
+        )
+
+
+def marker_among(parameters: Iterable[inspect.Parameter], *values: object) -> str | None:
+    """Return the name of the class whose instance a framework would put a value in place of, if there is one."""
+    found = list(values)
+    for parameter in parameters:
+        found += [parameter.default, *getattr(parameter.annotation, "__metadata__", ())]
+    return next((type(one).__name__ for one in found if type(one).__module__ in _MARKERS), None)

@@ -5,7 +5,7 @@ import hmac
 import json
 import re
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, Self
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -13,11 +13,11 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
-    PublicFormat,
 )
 from jwt.algorithms import get_default_algorithms
 
 from asgi_login.tokens.base64url import encode
+from asgi_login.tokens.jwk import jwk_members
 from asgi_login.tokens.key_material import (
     ALGORITHMS,
     CURVES,
@@ -156,6 +156,13 @@ class Key:
         return derived
 
     @property
+    def jwk(self) -> Mapping[str, str] | None:
+        """The public half as a JSON Web Key, for others to verify with (RFC 7517 §4), or None for a secret."""
+        if self.public_key is None:
+            return None
+        return {**jwk_members(self.public_key), "use": "sig", "alg": self.algorithm, "kid": self.kid}
+
+    @property
     def can_sign(self) -> bool:
         """Whether this key can sign; a public key can only verify."""
         return self._signing_key is not None
@@ -205,25 +212,9 @@ def _seed(signing_key: bytes | PrivateKey | None) -> bytes:
 
 
 def _thumbprint(key: PublicKey) -> str:
-    """RFC 7638 (and RFC 8037 §2): the SHA-256 of the required members, in order, without white space."""
-    if isinstance(key, rsa.RSAPublicKey):
-        rsa_numbers = key.public_numbers()
-        members = {"e": _b64_int(rsa_numbers.e), "kty": "RSA", "n": _b64_int(rsa_numbers.n)}
-    elif isinstance(key, ec.EllipticCurvePublicKey):
-        point = key.public_numbers()
-        size = (key.key_size + 7) // 8
-        curve = {"secp256r1": "P-256", "secp384r1": "P-384"}[key.curve.name]
-        members = {"crv": curve, "kty": "EC", "x": _b64_int(point.x, size), "y": _b64_int(point.y, size)}
-    else:
-        raw = _b64(key.public_bytes(Encoding.Raw, PublicFormat.Raw))
-        curve = "Ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "Ed448"
-        members = {"crv": curve, "kty": "OKP", "x": raw}
-    return _b64(hashlib.sha256(json.dumps(members, separators=(",", ":"), sort_keys=True).encode()).digest())
+    """RFC 7638: the SHA-256 of the required members, in order, without white space."""
+    return _b64(hashlib.sha256(json.dumps(jwk_members(key), separators=(",", ":"), sort_keys=True).encode()).digest())
 
 
 def _b64(data: bytes) -> str:
     return encode(data).decode()
-
-
-def _b64_int(number: int, size: int | None = None) -> str:
-    return _b64(number.to_bytes(size or (number.bit_length() + 7) // 8, "big"))

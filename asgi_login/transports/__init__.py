@@ -7,7 +7,7 @@ a cookie on a framework's response object. `checks` makes sure that the transpor
 
 from asgi_login.transports.bearer import BearerTransport
 from asgi_login.transports.checks import check_transports
-from asgi_login.transports.cookie import CookieTooLongError, CookieTransport
+from asgi_login.transports.cookie import CookieTooLongError, CookieTransport, SameSite
 from asgi_login.transports.csrf import parse_origins
 from asgi_login.transports.header import HeaderTransport
 from asgi_login.transports.origin_check import OriginCheck
@@ -20,6 +20,7 @@ __all__ = [
     "CookieTransport",
     "HeaderTransport",
     "OriginCheck",
+    "SameSite",
     "Transport",
     "check_transports",
     "parse_origins",

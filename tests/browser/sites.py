@@ -26,11 +26,16 @@ class Server(uvicorn.Server):
         self.answers.set()
 
 
-@contextmanager
 def serving(app):
     """Serve an application in a thread; yields its port."""
-    server = Server(app)
+    return serving_at(lambda _port: app)
+
+
+@contextmanager
+def serving_at(make_app):
+    """Serve in a thread the application that is made for a port, which is yielded."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = Server(make_app(listener.getsockname()[1]))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
         thread.start()
         try:

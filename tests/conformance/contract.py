@@ -82,7 +82,8 @@ from typing import Any, Literal
 
 import anyio
 
-from asgi_login import current_auth, login_required, requires_scopes
+from asgi_login import AuthMiddleware, current_auth, login_required, requires_scopes
+from asgi_login.oauth import Endpoints
 
 USERS_ONLY = (
     "/login",
@@ -130,6 +131,8 @@ class Site:
     """Whether a middleware of the framework runs the views in a task of their own."""
     websocket_denial: Any = None
     """What an adapter does instead of refusing a websocket."""
+    endpoints: Sequence[Any] = ()
+    """Endpoints of the library's own, outside of the middleware."""
     visits: list[str] = field(default_factory=list)
     gate_outcomes: list[BaseException | None] = field(default_factory=list)
     contexts: list[contextvars.Context] = field(default_factory=list)
@@ -142,6 +145,11 @@ class Site:
     def settings(self):
         """What the middleware is told, by way of an adapter where there is one."""
         return {"skip": self.skip, "end_connections": self.end_connections}
+
+    def wrap(self, app):
+        """Put the middleware around an application, and the endpoints around that."""
+        middleware = AuthMiddleware(app, self.managers, **self.settings)
+        return Endpoints(middleware, *self.endpoints) if self.endpoints else middleware
 
     def forget(self):
         """Begin anew."""

@@ -56,7 +56,7 @@ def make_scope(kind, path, *, headers=(), host="site.example", query=b"", state=
     return scope
 
 
-async def http(app, path, *, method="GET", headers=(), **scope_options):
+async def http(app, path, *, method="GET", headers=(), body=b"", **scope_options):
     """Run one request: in this very task, as uvicorn does for those of one connection, or as `app` says."""
     connection = Connection(make_scope("http", path, headers=headers, method=method, **scope_options))
     answered = anyio.Event()
@@ -64,7 +64,7 @@ async def http(app, path, *, method="GET", headers=(), **scope_options):
     async def receive():
         connection.received.append("http.request")
         if len(connection.received) == 1:
-            return dict(REQUEST)
+            return {**REQUEST, "body": body}
         # Servers say so after a whole response too, and some frameworks wait for it while they stream.
         await answered.wait()
         return {"type": "http.disconnect"}
@@ -75,7 +75,7 @@ async def http(app, path, *, method="GET", headers=(), **scope_options):
             answered.set()
 
     if isinstance(app, Communicated):
-        await app.converse(connection, _request(), PATIENCE)
+        await app.converse(connection, _request(body), PATIENCE)
     else:
         await _run(app, connection, receive, send)
     assert not connection.violations, connection.violations
@@ -147,8 +147,8 @@ async def _run(app, connection, receive, send):
             connection.error = problem
 
 
-async def _request():
-    yield dict(REQUEST)
+async def _request(body):
+    yield {**REQUEST, "body": body}
 
 
 async def _messages(texts: Iterable[str] | AsyncGenerator[str]):

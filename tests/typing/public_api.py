@@ -10,6 +10,7 @@ from asgi_login import (
     BearerTransport,
     CookieTransport,
     Gate,
+    Grant,
     HeaderTransport,
     Key,
     LoginManager,
@@ -21,6 +22,7 @@ from asgi_login import (
     login_required,
     requires_scopes,
 )
+from asgi_login.oauth import Endpoints, KeysEndpoint, RefreshCookie, RevocationEndpoint, ServerMetadata, TokenEndpoint
 
 
 class Hidden:
@@ -91,6 +93,29 @@ transport: Transport = CookieTransport.insecure_for_development()
 gateway: Transport = HeaderTransport("X-Forwarded-Access-Token", name="gateway", ambient=True)
 
 
+issuing = LoginManager[User]("k" * 32, store=MemoryStore(), refresh=Refresh(idle=timedelta(days=7)))
+
+
 async def log_in_from_an_app(user: User) -> None:
-    refreshing = LoginManager[User]("k" * 32, store=MemoryStore(), refresh=Refresh(idle=timedelta(days=7)))
-    assert_type(await refreshing.issue_tokens("ada", scopes=["read"], user=user, client_id="app"), TokenPair)
+    assert_type(await issuing.issue_tokens("ada", scopes=["read"], user=user, client_id="app"), TokenPair)
+
+
+async def check_password(username: str, password: str) -> Grant | None:
+    return Grant(username, scopes=["read"]) if password else None
+
+
+def check_on_a_thread(username: str, password: str, *, scope: dict[str, object]) -> Grant | None:
+    return Grant(username, expires_at=1.5, claims={"from": scope["client"]}) if password else None
+
+
+cookie = RefreshCookie(trusted_origins=["https://app.example.com"])
+endpoints = [
+    TokenEndpoint(issuing, password=check_password, cookie=cookie),
+    TokenEndpoint(issuing, "/other/token", password=check_on_a_thread),
+    RevocationEndpoint(issuing, cookie=RefreshCookie.insecure_for_development(samesite="lax")),
+    KeysEndpoint(issuing),
+    ServerMetadata(issuing),
+]
+assert_type(endpoints[0].path, str)
+served = Endpoints(AuthMiddleware(app, issuing), *endpoints)
+in_front_of_an_endpoint = AuthMiddleware(TokenEndpoint(issuing), issuing)

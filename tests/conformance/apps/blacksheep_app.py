@@ -20,8 +20,6 @@ from conformance.views import (
     stream_midway,
 )
 
-from asgi_login import AuthMiddleware
-
 
 def respond(reply):
     headers = dict(reply.headers)
@@ -136,7 +134,7 @@ def application(site: Site):
 def build(site: Site):
     started = Started(lambda: application(site))
     wrapped = EnoughThreads(Gated(InAnotherTask(started) if site.in_another_task else started))
-    return wrapped if site.mount == "bare" else AuthMiddleware(wrapped, site.managers, **site.settings)
+    return wrapped if site.mount == "bare" else site.wrap(wrapped)
 
 
 DIFFERS = {

@@ -13,8 +13,6 @@ from django.http import Http404, HttpResponse, StreamingHttpResponse
 from django.urls import path
 from django.views import View as DjangoView
 
-from asgi_login import AuthMiddleware
-
 if not settings.configured:
     settings.configure(
         SECRET_KEY="a secret of tests",
@@ -146,7 +144,7 @@ class LowerCase:
 
 def build(site: Site):
     app = Gated(Application(site))
-    return LowerCase(app if site.mount == "bare" else AuthMiddleware(app, site.managers, **site.settings))
+    return LowerCase(app if site.mount == "bare" else site.wrap(app))
 
 
 DIFFERS = {

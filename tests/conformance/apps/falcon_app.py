@@ -19,8 +19,6 @@ from conformance.views import (
     stream_midway,
 )
 
-from asgi_login import AuthMiddleware
-
 
 def fill(response, reply):
     response.data = reply.body
@@ -130,7 +128,7 @@ def build(site: Site):
     app.add_route("/abort/{status:int}", own, suffix="abort")
     app.add_error_handler((LogInFirstError, NotYoursError), answer_own)
     app = EnoughThreads(Gated(InAnotherTask(app) if site.in_another_task else app))
-    return app if site.mount == "bare" else AuthMiddleware(app, site.managers, **site.settings)
+    return app if site.mount == "bare" else site.wrap(app)
 
 
 DIFFERS = {

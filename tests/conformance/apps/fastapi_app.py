@@ -26,7 +26,6 @@ from fastapi.responses import StreamingResponse
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from asgi_login import (
-    AuthMiddleware,
     fresh_login_required,
     login_required,
     requires,
@@ -145,8 +144,8 @@ def build(site: Site):
     if site.in_another_task:
         app.add_middleware(BaseHTTPMiddleware, dispatch=pass_through)
     if site.mount == "native":
-        install(app, site.managers, **site.settings, websocket_denial=site.websocket_denial)
-    return AuthMiddleware(app, site.managers, **site.settings) if site.mount == "wrapped" else app
+        install(app, site.managers, **site.settings, endpoints=site.endpoints, websocket_denial=site.websocket_denial)
+    return site.wrap(app) if site.mount == "wrapped" else app
 
 
 FRAMEWORK = Framework(name="fastapi", build=build, trace="route", cannot=CANNOT, differs=DIFFERS)

@@ -21,7 +21,6 @@ from litestar.exceptions import HTTPException, WebSocketDisconnect
 from litestar.response import Stream
 from litestar.response.base import ASGIResponse
 
-from asgi_login import AuthMiddleware
 from asgi_login.litestar import LoginPlugin, guard
 
 
@@ -128,7 +127,9 @@ def build(site: Site):
         background,
     ]
     is_native = site.mount == "native"
-    plugin = LoginPlugin(site.managers, **site.settings, websocket_denial=site.websocket_denial)
+    plugin = LoginPlugin(
+        site.managers, **site.settings, endpoints=site.endpoints, websocket_denial=site.websocket_denial
+    )
     app = Litestar(
         handlers,
         plugins=[plugin] if is_native else [],
@@ -139,7 +140,7 @@ def build(site: Site):
     )
     # Its middleware runs where it has a route, so a Gate inside of the plugin must be one of its own.
     app = EnoughThreads(app if is_native else Gated(app))
-    return AuthMiddleware(app, site.managers, **site.settings) if site.mount == "wrapped" else app
+    return site.wrap(app) if site.mount == "wrapped" else app
 
 
 DIFFERS = {

@@ -6,7 +6,6 @@ from conformance.views import ABORTS, EnoughThreads, Gated, Pages, Sockets, all_
 from quart import Quart, Response, abort, has_websocket_context, request, websocket
 from quart.views import MethodView
 
-from asgi_login import AuthMiddleware
 from asgi_login.quart import install
 
 
@@ -108,8 +107,8 @@ def build(site: Site):
     add_own(app, site)
     app.asgi_app = EnoughThreads(Gated(app.asgi_app))
     if site.mount == "native":
-        install(app, site.managers, **site.settings)
-    return AuthMiddleware(app, site.managers, **site.settings) if site.mount == "wrapped" else app
+        install(app, site.managers, **site.settings, endpoints=site.endpoints)
+    return site.wrap(app) if site.mount == "wrapped" else app
 
 
 DIFFERS = {

@@ -12,10 +12,6 @@ from conformance.contract import (
     Site,
 )
 
-from asgi_login import (
-    AuthMiddleware,
-)
-
 
 async def respond(send, body, status=200, headers=()):
     await send({"type": "http.response.start", "status": status, "headers": list(headers)})
@@ -163,7 +159,7 @@ async def lifespan(scope, receive, send):
 
 def build(site: Site):
     app = Application(site)
-    return app if site.mount == "bare" else AuthMiddleware(app, site.managers, **site.settings)
+    return app if site.mount == "bare" else site.wrap(app)
 
 
 DIFFERS = {

@@ -22,9 +22,6 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from asgi_login import (
-    AuthMiddleware,
-)
 from asgi_login.starlette import install
 
 CANNOT = {
@@ -178,8 +175,8 @@ def build(site: Site):
     if site.in_another_task:
         app.add_middleware(BaseHTTPMiddleware, dispatch=pass_through)
     if site.mount == "native":
-        install(app, site.managers, **site.settings, websocket_denial=site.websocket_denial)
-    return AuthMiddleware(app, site.managers, **site.settings) if site.mount == "wrapped" else app
+        install(app, site.managers, **site.settings, endpoints=site.endpoints, websocket_denial=site.websocket_denial)
+    return site.wrap(app) if site.mount == "wrapped" else app
 
 
 FRAMEWORK = Framework(name="starlette", build=build, trace="endpoint", cannot=CANNOT, differs=DIFFERS)

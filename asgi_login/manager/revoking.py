@@ -12,7 +12,7 @@ from asgi_login.exchange import answer_own_end, mark_refusal
 from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.sessions import device_of, list_device
 from asgi_login.stores import Device, Revocation, Store
-from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken, is_text
+from asgi_login.tokens import ACCESS, REMEMBER, SESSION, UnknownKey, VerifiedToken, is_text
 from asgi_login.transports import CookieTransport
 
 T = TypeVar("T")
@@ -36,14 +36,19 @@ class Revoking:
             ServiceUnavailable: The store did not say that it was written.
             ValueError: The manager has no store.
         """
-        revocation = _revocation(self._config)
+        revocation, tokens = _revocation(self._config), self._config.tokens
         try:
-            verified = self._config.tokens.read(token.encode("ascii"), _ALL_KINDS)
+            raw = token.encode("ascii")
         except UnicodeEncodeError:
             raise InvalidToken("not ASCII") from None
+        try:
+            verified = tokens.read(raw, _ALL_KINDS)
+        except UnknownKey as unknown:
+            await unknown.learn()
+            verified = tokens.read(raw, _ALL_KINDS)
         if verified.kind != ACCESS:
             await self.revoke_session(_text_claim(verified, "sid"))
-        elif (until := verified.exp + self._config.tokens.rules.leeway) > self._config.clock():
+        elif (until := verified.exp + tokens.rules.leeway) > self._config.clock():
             await _in_request(revocation.end_token(_text_claim(verified, "jti"), until))
 
     async def revoke_session(self, sid: str) -> None:
@@ -162,13 +167,13 @@ def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -
             _revocation(config)
         return None
     auth = auth_of_manager(get_auth(scope), config.name)
-    if everywhere and auth.is_authenticated:
-        return partial(config.revocation.end_user, str(auth.claims["sub"]), keep=None)
+    token = token_of(auth)
+    if everywhere and auth.is_authenticated and token is not None:
+        return partial(config.revocation.end_user, token.sub, keep=None)
     sids = _session_ids(config, scope)
     if auth.session_id is not None:
         sids.add(auth.session_id)
     endings = [partial(end_session, config, sid) for sid in sorted(sids)]
-    token = token_of(auth)
     jti = None if token is None or auth.session_id is not None else token.claims.get("jti")
     if token is not None and is_text(jti):
         endings.append(partial(config.revocation.end_token, jti, token.exp + config.tokens.rules.leeway))

@@ -104,13 +104,7 @@ class TokenCodec:
         Raises:
             InvalidToken: Whatever is wrong with it.
         """
-        if len(token) > MAX_TOKEN_BYTES:
-            raise InvalidToken("longer than 16,384 bytes")
-        signed, _, signature = token.rpartition(b".")
-        header, _, payload = signed.partition(b".")
-        # Without the alphabet, only the two dots are left. A regular expression takes three times as long.
-        if token.translate(None, ALPHABET) != b".." or not (header and payload and signature):
-            raise InvalidToken("not three parts of base64url")
+        signed, header, payload, signature = split(token)
         try:
             known = self._known_headers.get(header)
             key, kind = known or self._read_header(header)
@@ -185,25 +179,57 @@ class TokenCodec:
         return encode(self._token_bytes(16)).decode()
 
     def _read_header(self, header: bytes) -> tuple[Key, str]:
-        if len(header) > MAX_HEADER_BYTES:
-            raise InvalidToken("header longer than 1,024 bytes")
-        members = parse_object(decode(header))
-        if not _REFUSED_MEMBERS.isdisjoint(members):
-            raise InvalidToken("header with an unsupported extension or a key of its own")
-        kid = members.get("kid")
-        if "kid" in members and type(kid) is not str:
-            raise InvalidToken("kid: not a string")
-        key = self.keys.find(kid if type(kid) is str else None)
+        members, kid = read_header(header)
+        key = self.keys.find(kid)
         if key is None:
             raise InvalidToken("kid: no such key", foreign=True)
         # RFC 8725 §3.1: the key decides the algorithm, and the token must agree.
         if members.get("alg") != key.algorithm:
             raise InvalidToken("alg: not the algorithm of the key", foreign=True)
-        typ = members.get("typ", "JWT")
-        kind = _KINDS.get(typ.lower().removeprefix("application/")) if type(typ) is str else None
+        kind = _KINDS.get(type_of(members))
         if kind is None:
             raise InvalidToken("typ: no kind of token that is accepted")
         return key, kind
+
+
+def split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return what is signed, header, payload and signature of a token, the last three still encoded.
+
+    Raises:
+        InvalidToken: It is too long, or not three parts of base64url.
+    """
+    if len(token) > MAX_TOKEN_BYTES:
+        raise InvalidToken("longer than 16,384 bytes")
+    signed, _, signature = token.rpartition(b".")
+    header, _, payload = signed.partition(b".")
+    # Without the alphabet, only the two dots are left. A regular expression takes three times as long.
+    if token.translate(None, ALPHABET) != b".." or not (header and payload and signature):
+        raise InvalidToken("not three parts of base64url")
+    return signed, header, payload, signature
+
+
+def read_header(header: bytes) -> tuple[dict[str, object], str | None]:
+    """Return the members of an encoded header, and its `kid`.
+
+    Raises:
+        InvalidBase64url, InvalidJSON: It is not readable.
+        InvalidToken: It is too long, or has a member that is not supported.
+    """
+    if len(header) > MAX_HEADER_BYTES:
+        raise InvalidToken("header longer than 1,024 bytes")
+    members = parse_object(decode(header))
+    if not _REFUSED_MEMBERS.isdisjoint(members):
+        raise InvalidToken("header with an unsupported extension or a key of its own")
+    kid = members.get("kid")
+    if "kid" in members and type(kid) is not str:
+        raise InvalidToken("kid: not a string")
+    return members, kid if type(kid) is str else None
+
+
+def type_of(members: Mapping[str, object]) -> str:
+    """Return the `typ` of a header, in lower case and without `application/`; "" if it is no string."""
+    typ = members.get("typ", "JWT")
+    return typ.lower().removeprefix("application/") if type(typ) is str else ""
 
 
 def peek_expiry(token: str) -> float | None:

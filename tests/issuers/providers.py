@@ -1,0 +1,90 @@
+"""Identity providers of the tests: keys, tokens and a fake transport that counts what it is asked for."""
+
+from datetime import timedelta
+
+import httpx
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
+from helpers import claims, ec_pem, ed25519_pem, make_manager, rs256, rsa_pem
+from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
+
+from asgi_login.issuers import Issuer
+
+URL = "https://idp.example"
+KEYS_URL = "https://idp.example/keys"
+METADATA_URL = "https://idp.example/.well-known/openid-configuration"
+AUDIENCE = "https://api.example"
+KINDS = {"RSA": RSAAlgorithm, "EC": ECAlgorithm, "OKP": OKPAlgorithm}
+
+
+def jwk(pem=None, kid="one", kty="RSA", **members):
+    """Return the public half of a key as a JWK, with changes; `...` leaves a member out."""
+    public = load_pem_private_key(pem or {"RSA": rsa_pem, "EC": ec_pem, "OKP": ed25519_pem}[kty](), None).public_key()
+    made = KINDS[kty].to_jwk(public, as_dict=True)
+    made.pop("key_ops", None)
+    return {name: value for name, value in (made | {"kid": kid, "use": "sig"} | members).items() if value is not ...}
+
+
+def token(kid="one", pem=None, header=None, **changes):
+    """Return a token of the provider, signed with RS256; `...` leaves a claim out."""
+    payload = claims(**({"iss": URL, "aud": AUDIENCE} | changes))
+    return rs256(payload, {"alg": "RS256", "typ": "JWT", "kid": kid} | (header or {}), pem)
+
+
+class Provider:
+    """Answers what it is told to, and counts. A test changes `keys`, or puts another answer to a URL."""
+
+    def __init__(self, keys=None, *, url=URL):
+        self.url = url
+        self.keys = [jwk()] if keys is None else keys
+        self.asked = []
+        self.answers = {}
+
+    def __call__(self, request):
+        url = str(request.url)
+        self.asked.append(url)
+        if url in self.answers:
+            answer = self.answers[url]
+            if isinstance(answer, Exception):
+                raise answer
+            return answer() if callable(answer) else answer
+        if url == f"{self.url}/.well-known/openid-configuration":
+            return httpx.Response(200, json={"issuer": self.url, "jwks_uri": f"{self.url}/keys"})
+        if url == f"{self.url}/keys":
+            return httpx.Response(200, json={"keys": self.keys})
+        return httpx.Response(404)
+
+    @property
+    def fetches(self):
+        """How often the set was asked for."""
+        return self.asked.count(f"{self.url}/keys")
+
+    def client(self):
+        return httpx.AsyncClient(transport=httpx.MockTransport(self))
+
+    def issuer(self, **settings):
+        settings = {"jwks_uri": f"{self.url}/keys", "client": self.client()} | settings
+        return Issuer(self.url, **settings)
+
+
+class Time:
+    """The monotonic clock of an Issuer; a test moves it."""
+
+    def __init__(self):
+        self.now = 1000.0
+
+    def __call__(self):
+        return self.now
+
+    def passes(self, **duration):
+        self.now += timedelta(**duration).total_seconds()
+
+
+def timed(issuer, *, random=0.5):
+    """Give an Issuer a clock that stands still, and chance that is none. Without a spread, 0.5 is the exact time."""
+    issuer._monotonic = Time()
+    issuer._source._random = lambda: random
+    return issuer._monotonic
+
+
+def manager_of(secret, **settings):
+    return make_manager(secret, **({"audience": AUDIENCE} | settings))

@@ -47,7 +47,7 @@ async def discover(issuer: str, get: Callable[[str], Awaitable[dict[str, object]
         metadata = await get(second)
     # RFC 8414 §3.3: otherwise anybody whom the server lets write a document could speak for the issuer.
     if metadata.get("issuer") != issuer:
-        raise FetchError("the metadata names another issuer: Issuer(url) must be what the metadata says, byte for byte")
+        raise FetchError(f"the metadata is that of {metadata.get('issuer')!r:.300}, and Issuer(url) must be the same")
     url = metadata.get("jwks_uri")
     if type(url) is not str or not is_safe_url(url, insecure=insecure):
         raise FetchError("the metadata has no jwks_uri with https")

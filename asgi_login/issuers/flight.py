@@ -10,6 +10,23 @@ from anyio import Event
 from anyio.lowlevel import RunVar
 
 
+class _Flight:
+    """One run.
+
+    Attributes:
+        over: Set when it is over.
+        is_over: Whether it is over.
+        task: What runs it: asyncio does not hold its tasks.
+    """
+
+    __slots__ = ("is_over", "over", "task")
+
+    def __init__(self) -> None:
+        self.over = Event()
+        self.is_over = False
+        self.task: object = None
+
+
 class Flights:
     """Runs a function, on asyncio and trio, so that at most one run is under way on each event loop.
 
@@ -17,48 +34,49 @@ class Flights:
         run: The function. It raises nothing but cancellation.
     """
 
-    __slots__ = ("_run", "_under_way")
+    __slots__ = ("_last", "_run")
 
     def __init__(self, run: Callable[[], Awaitable[None]]) -> None:
         self._run = run
-        # The event, and what holds the task: asyncio itself does not.
-        self._under_way: RunVar[tuple[Event, object] | None] = RunVar("asgi_login_flight", None)
+        self._last: RunVar[_Flight | None] = RunVar("asgi_login_flight", None)
 
     def is_under_way(self) -> bool:
         """Tell whether a run is under way on the running event loop."""
-        return self._under_way.get() is not None
+        last = self._last.get()
+        return last is not None and not last.is_over
 
     def begin(self) -> None:
         """Begin a run unless one is under way, and do not wait for it. Without an event loop, do nothing."""
         if _trio() is not None or _runs_asyncio():
-            self._begun()
+            self._current()
 
     async def join(self) -> None:
         """Wait for the run that is under way, or for a new one."""
-        await self._begun().wait()
+        await self._current().over.wait()
 
-    def _begun(self) -> Event:
-        flight = self._under_way.get()
-        if flight is None:
-            over = Event()
-            self._under_way.set((over, None))
-            self._under_way.set((over, self._start(over)))
-            return over
-        return flight[0]
+    def _current(self) -> _Flight:
+        flight = self._last.get()
+        if flight is None or flight.is_over:
+            flight = _Flight()
+            self._start(flight)
+            self._last.set(flight)
+        return flight
 
-    def _start(self, over: Event) -> object:
+    def _start(self, flight: _Flight) -> None:
         # In a context of its own: that of the request would be kept until the end, with its user.
         trio, name = _trio(), "asgi-login keys"
         if trio is not None:
-            return trio.lowlevel.spawn_system_task(self._fly, over, name=name, context=Context())
-        return asyncio.get_running_loop().create_task(self._fly(over), name=name, context=Context())
+            trio.lowlevel.spawn_system_task(self._fly, flight, name=name, context=Context())
+        else:
+            task = asyncio.get_running_loop().create_task(self._fly(flight), name=name, context=Context())
+            flight.task = task
 
-    async def _fly(self, over: Event) -> None:
+    async def _fly(self, flight: _Flight) -> None:
         try:
             await self._run()
         finally:
-            self._under_way.set(None)
-            over.set()
+            flight.is_over = True
+            flight.over.set()
 
 
 def _trio() -> Any:  # noqa: ANN401 - a module that need not be installed

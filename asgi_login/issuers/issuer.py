@@ -100,7 +100,6 @@ class Issuer(ForeignKeys):
             raise TypeError(f"client is an httpx.AsyncClient or None, not {type(client).__name__}")
         self._url = url
         self._rules = rules_of_issuer(
-            url,
             scopes_claim=scopes_claim,
             subject_claim=subject_claim,
             audience_claim=audience_claim,

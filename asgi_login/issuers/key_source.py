@@ -120,7 +120,8 @@ class KeySource:
         self._failures = min(self._failures + 1, 10)
         self._retry_at = now + self._spread(min(2.0 ** (self._failures - 1), _LONGEST_PAUSE))
         self._usable_until = self._fetched_at + self._timing.keep_for
-        self.due_at = self._retry_at
+        # An unknown `kid` may have caused it while the keys are fresh.
+        self.due_at = max(self.due_at, self._retry_at)
 
     def interrupted(self) -> None:
         """Take note that a fetch was cut off, because its event loop has ended.

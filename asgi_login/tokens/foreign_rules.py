@@ -24,7 +24,6 @@ class ForeignRules:
     """The rules for the tokens of one other issuer.
 
     Attributes:
-        url: What `iss` must be.
         subject: The claim that names the user.
         scopes: The claim that holds the scopes, or the way to it, with dots.
         audience: The claim that holds the audience.
@@ -32,7 +31,6 @@ class ForeignRules:
         types: The `typ` that are accepted, in lower case and without `application/`.
     """
 
-    url: str
     subject: str
     scopes: str
     audience: str
@@ -45,8 +43,6 @@ class ForeignRules:
         Raises:
             InvalidClaims: A rule is broken.
         """
-        if claims.get("iss") != self.url:
-            raise InvalidClaims("iss: another issuer", foreign=True)
         sub = claims.get(self.subject)
         if not is_text(sub):
             raise InvalidClaims(f"{self.subject}: does not name a user, by 1 to 255 characters without controls")
@@ -91,7 +87,6 @@ def _as_json(value: object) -> str | None:
 
 
 def rules_of_issuer(
-    url: str,
     *,
     scopes_claim: str,
     subject_claim: str,
@@ -119,7 +114,6 @@ def rules_of_issuer(
         except (TypeError, ValueError):
             raise TypeError(f"require: the value of {name!r} has no JSON form") from None
     return ForeignRules(
-        url=url,
         subject=subject_claim,
         scopes=scopes_claim,
         audience=audience_claim,

@@ -93,7 +93,7 @@ class KeySet:
         return iter(self._keys)
 
     def __repr__(self) -> str:
-        return f"KeySet({list(self._keys)!r})"
+        return f"KeySet({[*self._keys, *self.foreign]!r})"
 
 
 def _to_key(secret: OwnSecret, algorithm: str) -> Key:

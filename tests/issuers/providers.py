@@ -1,12 +1,27 @@
 """Identity providers of the tests: keys, tokens and a fake transport that counts what it is asked for."""
 
+import json
 from datetime import timedelta
+from functools import cache
 
+import anyio
+import anyio.lowlevel
 import httpx
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
-from helpers import claims, ec_pem, ed25519_pem, make_manager, rs256, rsa_pem
+from helpers import (
+    b64,
+    bearer,
+    claims,
+    ec_pem,
+    ed25519_pem,
+    http_scope,
+    make_manager,
+    rsa_pem,
+    send_request,
+)
 from jwt.algorithms import ECAlgorithm, OKPAlgorithm, RSAAlgorithm
 
+from asgi_login import Key
 from asgi_login.issuers import Issuer
 
 URL = "https://idp.example"
@@ -24,10 +39,23 @@ def jwk(pem=None, kid="one", kty="RSA", **members):
     return {name: value for name, value in (made | {"kid": kid, "use": "sig"} | members).items() if value is not ...}
 
 
+@cache
+def signer(pem, algorithm):
+    # Loading a private key takes longer than everything else here.
+    return Key(pem, algorithm)
+
+
+def signed(header, payload, pem=None, algorithm="RS256"):
+    """Return a token with a good signature, whatever it says."""
+    body = ".".join(b64(json.dumps(part)) for part in (header, payload))
+    return f"{body}.{b64(signer(pem or rsa_pem(), algorithm).sign(body.encode()))}"
+
+
 def token(kid="one", pem=None, header=None, **changes):
-    """Return a token of the provider, signed with RS256; `...` leaves a claim out."""
+    """Return a token of the provider, signed with RS256; `...` leaves a claim, or the `kid`, out."""
+    names = {"alg": "RS256", "typ": "JWT", "kid": kid} | (header or {})
     payload = claims(**({"iss": URL, "aud": AUDIENCE} | changes))
-    return rs256(payload, {"alg": "RS256", "typ": "JWT", "kid": kid} | (header or {}), pem)
+    return signed({name: value for name, value in names.items() if value is not ...}, payload, pem)
 
 
 class Provider:
@@ -84,6 +112,17 @@ def timed(issuer, *, random=0.5):
     issuer._monotonic = Time()
     issuer._source._random = lambda: random
     return issuer._monotonic
+
+
+async def settled(issuer):
+    """Wait until nothing is being fetched."""
+    while issuer._flights.is_under_way():
+        await anyio.lowlevel.checkpoint()
+
+
+async def status(app, credential):
+    """Return what a request with this token is answered."""
+    return (await send_request(app, http_scope(headers=[bearer(credential)]))).status
 
 
 def manager_of(secret, **settings):

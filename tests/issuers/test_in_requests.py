@@ -2,13 +2,9 @@
 
 import pytest
 from helpers import bearer, http_scope, protected, send_request
-from issuers.providers import Provider, manager_of, token
+from issuers.providers import Provider, manager_of, status, token
 
 pytestmark = pytest.mark.anyio
-
-
-async def status(app, credential):
-    return (await send_request(app, http_scope(headers=[bearer(credential)]))).status
 
 
 async def test_a_token_of_the_provider_logs_its_user_in():

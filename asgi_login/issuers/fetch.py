@@ -1,6 +1,8 @@
 """Gets one JSON document over https, within bounds: no redirect, 200 only, at most 64 KiB, strict JSON."""
 
-from typing import Final
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Final, cast
 
 import httpx
 
@@ -55,8 +57,10 @@ async def fetch_json(client: httpx.AsyncClient, url: str) -> dict[str, object]:
 
 async def _read(response: httpx.Response, url: str) -> bytes:
     body = bytearray()
-    async for part in response.aiter_bytes():
-        body += part
-        if len(body) > MAX_BYTES:
-            raise FetchError(f"{url} answers with more than {MAX_BYTES:,} bytes")
+    # Closed when it is left early: trio does not like to find that out for itself.
+    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as parts:
+        async for part in parts:
+            body += part
+            if len(body) > MAX_BYTES:
+                raise FetchError(f"{url} answers with more than {MAX_BYTES:,} bytes")
     return bytes(body)

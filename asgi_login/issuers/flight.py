@@ -41,13 +41,13 @@ class Flights:
         self._last: RunVar[_Flight | None] = RunVar("asgi_login_flight", None)
 
     def is_under_way(self) -> bool:
-        """Tell whether a run is under way on the running event loop."""
-        last = self._last.get()
+        """Tell whether a run is under way on the running event loop, if there is one."""
+        last = self._last.get() if _has_event_loop() else None
         return last is not None and not last.is_over
 
     def begin(self) -> None:
         """Begin a run unless one is under way, and do not wait for it. Without an event loop, do nothing."""
-        if _trio() is not None or _runs_asyncio():
+        if _has_event_loop():
             self._current()
 
     async def join(self) -> None:
@@ -85,7 +85,9 @@ def _trio() -> Any:  # noqa: ANN401 - a module that need not be installed
     return trio if trio is not None and trio.lowlevel.in_trio_task() else None
 
 
-def _runs_asyncio() -> bool:
+def _has_event_loop() -> bool:
+    if _trio() is not None:
+        return True
     try:
         asyncio.get_running_loop()
     except RuntimeError:

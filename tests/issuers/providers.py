@@ -114,6 +114,12 @@ def timed(issuer, *, random=0.5):
     return issuer._monotonic
 
 
+def ready(issuer):
+    """Have an Issuer fetch its keys, so that tests that need no event loop can go on."""
+    anyio.run(issuer.learn, None)
+    return issuer
+
+
 async def settled(issuer):
     """Wait until nothing is being fetched."""
     while issuer._flights.is_under_way():

@@ -1,10 +1,9 @@
 """Gets one JSON document over https, within bounds: no redirect, 200 only, at most 64 KiB, strict JSON."""
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-from typing import Final, cast
+from typing import Final
 
 import httpx
+from anyio import CancelScope
 
 from asgi_login.tokens import InvalidJSON, parse_object
 
@@ -57,10 +56,13 @@ async def fetch_json(client: httpx.AsyncClient, url: str) -> dict[str, object]:
 
 async def _read(response: httpx.Response, url: str) -> bytes:
     body = bytearray()
-    # Closed when it is left early: trio does not like to find that out for itself.
-    async with aclosing(cast("AsyncGenerator[bytes]", response.aiter_bytes())) as parts:
-        async for part in parts:
+    with CancelScope() as reading:
+        async for part in response.aiter_bytes():
             body += part
             if len(body) > MAX_BYTES:
-                raise FetchError(f"{url} answers with more than {MAX_BYTES:,} bytes")
+                # The next read is cancelled. Leaving the loop here would leave generators of httpx open, one inside the
+                # other, which trio finds untidy.
+                reading.cancel()
+    if len(body) > MAX_BYTES:
+        raise FetchError(f"{url} answers with more than {MAX_BYTES:,} bytes")
     return bytes(body)

@@ -13,6 +13,7 @@ const provider = new Provider(`https://localhost:${port}`, {
       grant_types: ['client_credentials'],
       redirect_uris: [],
       response_types: [],
+      id_token_signed_response_alg: alg,
     },
   ],
   features: {

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 FOLDER = Path(__file__).with_name("npm")
 API = "https://orders.example"
 NODE = shutil.which("node")
-HOW_TO_GET = "this needs Node.js 20 or later and: npm ci --prefix tests/issuers/npm --ignore-scripts"
+HOW_TO_GET = "this needs Node.js 18 or later and: npm ci --prefix tests/issuers/npm --ignore-scripts"
 
 
 @pytest.fixture(scope="module", autouse=True)

@@ -1,6 +1,5 @@
 """One fetch at a time: whoever waits for it may go, and event loops may end."""
 
-import asyncio
 import gc
 import threading
 import weakref
@@ -89,7 +88,8 @@ async def test_a_fetch_does_not_keep_the_context_of_the_request_that_began_it():
 class Loops:
     """Requests in event loops of their own, one after the other, as under WSGI."""
 
-    def __init__(self):
+    def __init__(self, backend="asyncio"):
+        self.backend = backend
         self.provider = Provider()
         self.issuer = self.provider.issuer(client=httpx.AsyncClient(transport=httpx.MockTransport(self._answer)))
         self.time = timed(self.issuer)
@@ -101,17 +101,17 @@ class Loops:
         return self.provider(request)
 
     def status(self):
-        return asyncio.run(status(self.app, token()))
+        return anyio.run(status, self.app, token(), backend=self.backend)
 
 
-def test_event_loops_share_the_keys():
-    loops = Loops()
+def test_event_loops_share_the_keys(anyio_backend):
+    loops = Loops(anyio_backend)
     assert [loops.status() for _ in range(3)] == [200] * 3
     assert loops.provider.fetches == 1
 
 
-def test_a_fetch_that_was_cut_off_with_its_event_loop_is_waited_for_the_next_time():
-    loops = Loops()
+def test_a_fetch_that_was_cut_off_with_its_event_loop_is_waited_for_the_next_time(anyio_backend):
+    loops = Loops(anyio_backend)
     loops.status()
     loops.time.passes(minutes=11)
     # The request ends at once, and the event loop with it.
@@ -121,16 +121,16 @@ def test_a_fetch_that_was_cut_off_with_its_event_loop_is_waited_for_the_next_tim
     assert loops.provider.fetches == 2
 
 
-def test_if_that_fails_the_keys_go_on():
-    loops = Loops()
+def test_if_that_fails_the_keys_go_on(anyio_backend):
+    loops = Loops(anyio_backend)
     loops.status()
     loops.time.passes(minutes=11)
     loops.provider.answers[f"{loops.provider.url}/keys"] = httpx.Response(500)
     assert [loops.status() for _ in range(5)] == [200] * 5
 
 
-def test_event_loops_in_threads_do_not_wait_for_each_other():
-    loops = Loops()
+def test_event_loops_in_threads_do_not_wait_for_each_other(anyio_backend):
+    loops = Loops(anyio_backend)
     found = []
     threads = [threading.Thread(target=lambda: found.append(loops.status())) for _ in range(8)]
     for one in threads:

@@ -199,6 +199,13 @@ class TestNone:
 
 
 class TestUnknownKid:
+    async def test_one_that_has_been_found_meanwhile_is_not_looked_for(self):
+        case = Case()
+        await case.issuer.learn("one")
+        case.time.passes(minutes=5)
+        await case.issuer.learn("one")
+        assert case.provider.fetches == 1
+
     async def test_it_is_looked_for_once_and_found(self):
         case = Case()
         await case.status()
@@ -285,6 +292,15 @@ class TestWithdrawn:
         await settled(case.issuer)
         assert await case.statuses(token(), token(jti="other")) == [401, 401]
         assert case.provider.fetches == 2
+
+    async def test_a_key_that_comes_back_verifies_them_again(self):
+        case = Case()
+        for keys, expected in [([jwk()], 200), ([jwk(other_rsa_pem(), "two")], 401), ([jwk()], 200)]:
+            case.provider.keys = keys
+            case.time.passes(minutes=11)
+            await case.status()
+            await settled(case.issuer)
+            assert [await case.status(), await case.status()] == [expected, expected]
 
     async def test_a_key_that_stays_goes_on_and_is_not_verified_again(self):
         case = Case()

@@ -1,8 +1,9 @@
 """TokenCodec: the keys that sign them, what they may claim, and how they are issued and verified.
 
 Read `verified` first, which is what comes out; then `codec`, which issues and verifies. It builds on the others:
-`keys` (with `key_material`, `key_forms` and `keyset`), `claims`, `cache`, `strict_json` and `base64url`. Tokens of
-other issuers are verified by `foreign_codec`, with `foreign_rules` for their claims and `foreign_keys` for their keys.
+`keys` (with `key_material`, `key_forms` and `keyset`), `parts`, `claims`, `cache`, `strict_json` and `base64url`.
+`foreign_codec` also verifies tokens of other issuers, with `foreign_rules` for their claims and `foreign_keys` for
+their keys.
 """
 
 from asgi_login.tokens.base64url import encode

@@ -10,10 +10,11 @@ from typing import TypeAlias
 from asgi_login.errors import InvalidToken
 from asgi_login.tokens.base64url import InvalidBase64url, decode
 from asgi_login.tokens.claims import ClaimRules
-from asgi_login.tokens.codec import ACCESS, ACCESS_ONLY, TokenCodec, UnacceptableTokenError, read_header, split, type_of
+from asgi_login.tokens.codec import ACCESS, ACCESS_ONLY, TokenCodec, UnacceptableTokenError
 from asgi_login.tokens.foreign_keys import ForeignKeys, UnknownKey
 from asgi_login.tokens.keys import Key
 from asgi_login.tokens.keyset import KeySet
+from asgi_login.tokens.parts import read_header, split, type_of
 from asgi_login.tokens.strict_json import InvalidJSON, parse_object
 from asgi_login.tokens.verified import InvalidClaims, VerifiedToken
 
@@ -98,7 +99,7 @@ class ForeignCodec(TokenCodec):
             raise InvalidToken("alg: not the algorithm of the key", foreign=True)
         if not found.key.verify(signed, decode(signature)):
             raise InvalidToken("wrong signature", foreign=True)
-        verified = issuer.rules.read(claims, self.rules, kid=found.key.kid)
+        verified = issuer.rules.read(claims, self.rules, kind=ACCESS, kid=found.key.kid)
         verified.origin = found
         return verified
 

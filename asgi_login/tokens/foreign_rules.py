@@ -10,8 +10,9 @@ from asgi_login.tokens.claims import ClaimRules, is_text, scopes_of, scopes_of_v
 from asgi_login.tokens.strict_json import thawed
 from asgi_login.tokens.verified import Claims, InvalidClaims, VerifiedToken
 
-ACCESS: Final = "at+jwt"
-OWN_TYPES: Final = frozenset({"session+jwt", "remember+jwt", "refresh+jwt"})
+# What is said by a provider that follows RFC 9068, and by the others.
+_USUAL_TYPES: Final = frozenset({"at+jwt", "jwt"})
+_OUR_TYPES: Final = frozenset({"session+jwt", "remember+jwt", "refresh+jwt"})
 # What an ID token has and an access token has not (OpenID Connect Core §2, §3.3.2.11).
 _OF_ID_TOKENS = ("nonce", "at_hash", "c_hash")
 _MISSING: Final = object()
@@ -37,7 +38,7 @@ class ForeignRules:
     required: Mapping[str, str]
     types: frozenset[str]
 
-    def read(self, claims: dict[str, object], manager: ClaimRules, *, kid: str) -> VerifiedToken:
+    def read(self, claims: dict[str, object], manager: ClaimRules, *, kind: str, kid: str) -> VerifiedToken:
         """Check the claims, but not the times, and return the token. The caller must not keep the dict.
 
         Raises:
@@ -53,7 +54,7 @@ class ForeignRules:
             if _as_json(claims.get(name, _MISSING)) != value:
                 raise InvalidClaims(f"{name}: not what require= says")
         scopes = scopes_of(claims) if self.scopes == "scope" else scopes_of_value(self._scopes_in(claims), self.scopes)
-        return manager.to_token(claims, kind=ACCESS, kid=kid, sub=sub, scopes=scopes)
+        return manager.to_token(claims, kind=kind, kid=kid, sub=sub, scopes=scopes)
 
     def _scopes_in(self, claims: Claims) -> object:
         """Return the value of the claim, or that at the end of the way, or an empty text."""
@@ -124,12 +125,12 @@ def rules_of_issuer(
 
 def _types(types: Sequence[str] | None) -> frozenset[str]:
     if types is None:
-        return frozenset({ACCESS, "jwt"})
+        return _USUAL_TYPES
     if isinstance(types, str) or not isinstance(types, Sequence) or not types:  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError('access_token_types takes a sequence, like ("at+jwt",)')
     if not all(is_text(one) for one in types):
         raise TypeError('access_token_types are values of typ, like "at+jwt"')
     found = frozenset(one.lower().removeprefix("application/") for one in types)
-    if own := found & OWN_TYPES:
+    if own := found & _OUR_TYPES:
         raise ValueError(f"access_token_types: {', '.join(sorted(own))} is what this library calls its own")
     return found

@@ -29,11 +29,12 @@ demo: $(VENV)/pyvenv.cfg  ## Serve the demo on http://127.0.0.1:8000 (PORT= for 
 	@$(SYNC) --group demo
 	@$(BIN)/python -m examples.demo --port $(PORT) $(if $(REDIS),--redis '$(REDIS)')
 
-# In two processes side by side, because the conformance suite is half of it. Where there is no npm, or no network, a test
-# with oauth4webapi says that it is left out.
+# In two processes side by side, because the conformance suite is half of it.
+# A client and a provider of the tests are for Node.js. Where there is no npm, or no network, their tests are skipped.
 test: $(VENV)/pyvenv.cfg  ## Run the tests and measure their coverage
 	@$(SYNC) --group test
 	@command -v npm >/dev/null && npm ci --prefix tests/oauth/npm --silent --ignore-scripts || true
+	@command -v npm >/dev/null && npm ci --prefix tests/issuers/npm --silent --ignore-scripts || true
 	@rm -f .coverage .coverage.*
 	@$(COVERED) tests/conformance > .coverage.conformance.log 2>&1 & conformance=$$!; \
 	$(COVERED) --ignore tests/conformance; rest=$$?; \
@@ -93,5 +94,5 @@ bench: $(VENV)/pyvenv.cfg  ## Measure performance next to other libraries (QUICK
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 clean:  ## Remove what the other commands created
-	rm -rf .venv .venv-* .demo mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-* .demo mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules tests/issuers/npm/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

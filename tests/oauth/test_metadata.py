@@ -198,7 +198,7 @@ class TestKeys:
 
     def test_every_key_is_published_in_order(self):
         new, old = Key(ec_pem(), "ES256", kid="new"), Key(public_pem(rsa_pem()), "RS256", kid="old")
-        answer = request(KeysEndpoint(make_manager([new, old])))
+        answer = request(KeysEndpoint(make_manager([new, old], audience="shop")))
         assert [key["kid"] for key in answer.json()["keys"]] == ["new", "old"]
 
     def test_a_manager_with_a_secret_is_refused(self):

@@ -317,7 +317,7 @@ NOT_PROMISED = {
     "MemoryStore": {"open"},
     "oauth.Endpoint": {"among", "config", "cookie_name", "describe"},
     "oauth.KeysEndpoint": {"describe"},
-    "oauth.RefreshCookie": {"check_endpoint", "check_request", "read"},
+    "oauth.RefreshCookie": {"check_endpoint", "check_request", "read", "warn_if_dropped"},
     "oauth.RevocationEndpoint": {"cookie_name", "describe"},
     "oauth.ServerMetadata": {"among"},
     "oauth.TokenEndpoint": {"cookie_name", "describe"},

@@ -162,6 +162,12 @@ class Connections:
                 # The connection is older than a failover, and its server is a replica now.
                 await self.leave()
                 return await command()
+            except RuntimeError as problem:
+                if not _is_of_uvloop(problem):
+                    raise
+                # Nothing was sent. Other connections in the pool broke at the same moment, and redis-py cannot tell.
+                await self.leave()
+                return await command()
 
     async def leave(self) -> None:
         """Drop the connections to a server that became a replica, so that the next ones find the one that writes."""
@@ -195,3 +201,12 @@ def _in_words_of_the_protocol() -> Generator[None]:
         raise ConnectionError(str(problem)) from None
     except (redis.exceptions.RedisError, redis.exceptions.RedisClusterException) as problem:
         raise ServiceUnavailable(f"{type(problem).__name__}: {problem}") from None
+    except RuntimeError as problem:
+        if not _is_of_uvloop(problem):
+            raise
+        raise ConnectionError(str(problem)) from None
+
+
+def _is_of_uvloop(problem: RuntimeError) -> bool:
+    """Tell whether uvloop says that a connection is closed, where asyncio has an OSError and redis-py expects one."""
+    return "the handler is closed" in str(problem)

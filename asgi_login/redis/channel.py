@@ -10,6 +10,7 @@ from asgi_login.errors import ServiceUnavailable
 from asgi_login.redis.connections import BLOCK_MS, Connections
 from asgi_login.redis.scripts import BEGIN, CUT_OFF, DEVICES, END, OFFER, REMEMBER_DEVICE, STATE
 from asgi_login.stores import (
+    MOST_AHEAD,
     MOST_DEVICES,
     Answer,
     Batch,
@@ -52,7 +53,8 @@ class RedisChannel:
     async def cut_off(self, sub: str, *, keep: str | None) -> CutOff:
         """Write a cut-off by the clock of the store, and a line of the log."""
         keys = self._log, f"{self._keys}u:{sub}", f"{self._keys}d:{sub}"
-        written = await self._connections.write(*_script(CUT_OFF, keys, (sub, keep or "", self._leeway, self._keep)))
+        facts = sub, keep or "", self._leeway, self._keep, MOST_AHEAD
+        written = await self._connections.write(*_script(CUT_OFF, keys, facts))
         return CutOff.parse(_text(written))
 
     async def ask(self, jti: str | None, sid: str | None, sub: str) -> Answer:

@@ -33,7 +33,7 @@ if till > now then
 end
 """
 )
-# KEYS: log, cut-off, devices. ARGV: sub, kept, leeway, keep.
+# KEYS: log, cut-off, devices. ARGV: sub, kept, leeway, keep, how far a cut-off may lie ahead.
 CUT_OFF = (
     _PRELUDE
     + """
@@ -41,7 +41,7 @@ local at, kept, after = math.floor(now / 1000) + ARGV[3], ARGV[2], 0
 local old_at, old_after, old_kept = read_cut_off(redis.call('GET', KEYS[2]))
 if old_at then
   if old_kept == kept then after = old_after else after = old_at end
-  if old_at > at then at = old_at end
+  at = math.max(at, old_at, math.min(old_at + 1, at + ARGV[5]))
 end
 local value = text(at)
 if kept ~= '' and after > 0 then value = value .. ',' .. text(after) end

@@ -6,13 +6,14 @@ Read `entry` first, which is what a process tells the others; then `protocol`, w
 """
 
 from asgi_login.stores.devices import MOST_DEVICES, Device, standing
-from asgi_login.stores.entry import CutOff, Entry, Kind, Revocable
+from asgi_login.stores.entry import MOST_AHEAD, CutOff, Entry, Kind, Revocable
 from asgi_login.stores.memory import MemoryStore
 from asgi_login.stores.options import StoreOptions
 from asgi_login.stores.protocol import Answer, Batch, Beginning, FollowedChannel, LocalChannel, Store, UnsafeStore
 from asgi_login.stores.revocation import Revocation
 
 __all__ = [
+    "MOST_AHEAD",
     "MOST_DEVICES",
     "Answer",
     "Batch",

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, cast
 
-from asgi_login.stores.entry import CutOff
+from asgi_login.stores.entry import MOST_AHEAD, CutOff
 
 MOST_DEVICES = 100
 """How many devices of a user are kept; the one that was seen longest ago is forgotten first."""
@@ -45,10 +45,10 @@ def standing(devices: Iterable[Device], cut_off: CutOff | None, *, leeway: float
     """Return the devices whose login has neither expired nor been ended by the cut-off; the one last seen comes first.
 
     A cut-off takes the devices of a user away. One that is there all the same was written by a process that had not
-    heard of the cut-off, unless the login is of the same second.
+    heard of the cut-off, unless the login is of about the same second.
     """
     left = [device for device in devices if device.expires_at > now]
     if cut_off is not None:
-        began_before = cut_off.at - leeway
+        began_before = cut_off.at - leeway - MOST_AHEAD
         left = [one for one in left if one.started_at >= began_before or one.session_id == cut_off.kept]
     return tuple(sorted(left, key=lambda device: (-device.seen_at, device.session_id)))

@@ -7,6 +7,9 @@ from typing import Literal, Protocol, TypeAlias, cast
 
 Kind: TypeAlias = Literal["t", "s", "u"]
 _KINDS = frozenset({"t", "s", "u"})
+# So many cut-offs in one second are each later than the one before. More do not move on into the future: `rev` must not
+# lie far beyond `iat`, and so nobody could log in until then.
+MOST_AHEAD = 2
 
 
 class Revocable(Protocol):
@@ -38,7 +41,8 @@ class CutOff:
     """Ends every token of a user that was issued until a moment, and every session that began until then.
 
     Attributes:
-        at: That moment, in whole seconds since the epoch, by the clock of the store. Leeway is included.
+        at: That moment, in whole seconds since the epoch, by the clock of the store. Leeway is included, and a second
+            more where there was a cut-off in the same second.
         kept: The `sid` of the session that stays, or None.
         after: Where `kept` is set: only its tokens that were issued after this moment stay. It is the cut-off that was
             there before and kept another session; without it, a session that had been ended could keep itself.
@@ -51,11 +55,16 @@ class CutOff:
     after: int = 0
 
     def succeeding(self, earlier: "CutOff | None") -> "CutOff":
-        """Return this cut-off as it is written where `earlier` stands: it never moves back."""
+        """Return this cut-off as it is written where `earlier` stands: later than that one, and never further back.
+
+        In one second there may be a cut-off, a login that knows of it and says so in `rev`, and another cut-off, which
+        must end that login too.
+        """
         if earlier is None:
             return self
         after = earlier.after if earlier.kept == self.kept else earlier.at
-        return CutOff(max(self.at, earlier.at), self.kept, after if self.kept is not None else 0)
+        at = max(self.at, earlier.at, min(earlier.at + 1, self.at + MOST_AHEAD))
+        return CutOff(at, self.kept, after if self.kept is not None else 0)
 
     def order(self) -> tuple[int, int]:
         """Return what decides which of two cut-offs is the later one."""

@@ -65,6 +65,14 @@ def test_a_session_kept_after_another_was_kept_is_ended_if_it_is_older():
     assert not ends(kept, token(250, sid="b"))
 
 
+def test_a_cut_off_in_the_second_of_another_is_later_than_that_one_but_never_far_ahead():
+    cut_off, moments = CutOff(100), []
+    for _ in range(4):
+        cut_off = CutOff(100).succeeding(cut_off)
+        moments.append(cut_off.at)
+    assert moments == [101, 102, 102, 102]
+
+
 def test_a_cut_off_never_moves_back_when_the_clock_of_the_store_does():
     assert CutOff(50).succeeding(CutOff(100)) == CutOff(100)
 

@@ -101,6 +101,44 @@ def test_a_login_in_the_second_of_a_cut_off_lives_if_it_says_that_it_knew(place)
     place.run(main)
 
 
+def test_a_login_between_two_cut_offs_of_one_second_is_ended_and_one_after_them_lives(place):
+    async def main():
+        here, there = place.process(leeway=2), place.process(leeway=2)
+        await following(here, there)
+        await here.end_user("ada", keep=None)
+        between = token(int(now()), rev=here.known_cut_off("ada"))
+        await here.end_user("ada", keep=None)
+        after = token(int(now()), rev=here.known_cut_off("ada"))
+        await until(lambda: there.ends(between))
+        for process in (here, there, place.process(leeway=2)):
+            assert [await verdict(process, one) for one in (between, after)] == ["ended", "good"]
+
+    place.run(main)
+
+
+def test_however_often_a_user_is_logged_out_in_one_second_the_next_login_lives(place):
+    async def main():
+        here = place.process()
+        for _ in range(50):
+            await here.end_user("ada", keep=None)
+        known = here.known_cut_off("ada")
+        assert known <= now() + 2
+        assert await verdict(here, token(int(now()), rev=known)) == "good"
+
+    place.run(main)
+
+
+def test_a_device_that_logs_in_after_two_cut_offs_of_one_second_is_listed(place):
+    async def main():
+        here = place.process()
+        for _ in range(2):
+            await here.end_user("ada", keep=None)
+        await here.remember_device("ada", Device("sid", now(), now(), now() + SOON, "phone"))
+        assert [one.session_id for one in await here.devices("ada")] == ["sid"]
+
+    place.run(main)
+
+
 def test_who_was_logged_out_everywhere_cannot_stay_by_keeping_themselves(place):
     async def main():
         here = place.process()

@@ -1,12 +1,17 @@
 """How soon a logout in one process is a refusal in another: two uvicorn processes on one store."""
 
+import statistics
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from http import HTTPStatus
 from http.client import HTTPConnection
 
 from benchmarks.runner import Samples
+from benchmarks.serving import uvicorn
 
+NAME = "logged out in one process, refused by another"
+LIMITS = {"median": None, "99th percentile": 100, "at most": 1000}
+"""Milliseconds."""
 # Seconds after which a logout is not late, but lost.
 _PATIENCE = 10
 
@@ -33,6 +38,22 @@ class Browser:
         """Close the connections."""
         for connection in self._connections:
             connection.close()
+
+
+def two_processes(url: str, *, logouts: int) -> dict[str, float]:
+    """Start two processes on a store, and return the figures of so many logouts."""
+    with ExitStack() as stack:
+        here, there = (
+            stack.enter_context(uvicorn("benchmarks.server_apps:with_store", BENCHMARK_STORE=url)) for _ in range(2)
+        )
+        took = logged_out_elsewhere(here, there, logouts=logouts).values
+    found = statistics.median(took), percentile(took, 99), max(took)
+    return {f"{NAME}, {which}": one for which, one in zip(LIMITS, found, strict=True)}
+
+
+def percentile(values: tuple[float, ...], percent: int) -> float:
+    """Return the value that so many of a hundred do not exceed."""
+    return statistics.quantiles(values, n=100, method="inclusive")[percent - 1]
 
 
 def logged_out_elsewhere(here: int, there: int, *, logouts: int) -> Samples:

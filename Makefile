@@ -15,7 +15,7 @@ SYNC := $(UV) sync --quiet --frozen --inexact
 COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest mutate lint format house bench clean
+.PHONY: help demo test test-all test-lowest soak mutate lint format house bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -59,6 +59,13 @@ test-lowest: $(VENV)/pyvenv.cfg  ## Run the frameworks' tests on the lowest supp
 	UV_PROJECT_ENVIRONMENT=.venv-lowest $(UV) sync --quiet --frozen --group test
 	$(UV) pip install --quiet --python .venv-lowest $(LOWEST)
 	.venv-lowest/bin/python -m pytest -q tests/conformance tests/adapters tests/transports
+
+# From a minute on, with every fault.
+SECONDS ?= 60
+
+soak: $(VENV)/pyvenv.cfg  ## Log in and out in two processes while their store fails (SECONDS=600 for longer)
+	@$(SYNC) --group test
+	@PYTHONPATH=.:tests $(BIN)/python -m soak --seconds $(SECONDS)
 
 # mutmut numbers the mutants of each function. A tenth of them is taken, those whose number ends with this digit.
 SAMPLE ?= 3

@@ -313,7 +313,9 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
         record.cookies = {**record.cookies, **cookies}
         starting = starting_of(self._config, token, remembered_until=remembered_until)
         listing = listing_of(self._config, scope, token, remembered_until=remembered_until)
-        record.writes = (*record.writes, *filter(None, (starting, listing)))
+        writes = [write for write in (starting, listing) if write is not None]
+        if writes:
+            record.writes = (*record.writes, *writes)
         # Who is told 503 must not find themselves logged in, by a login that would not be remembered.
         record.cookies_if_unwritten = {**record.cookies_if_unwritten, **log_out(self._config)}
 

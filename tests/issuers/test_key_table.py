@@ -236,13 +236,13 @@ class TestUnknownKid:
         assert case.provider.fetches == 3
 
     @pytest.mark.parametrize("at_once", [True, False])
-    async def test_ten_thousand_cost_one_fetch(self, at_once):
+    async def test_a_flood_of_them_costs_one_fetch(self, at_once):
         case = Case()
         await case.status()
         case.time.passes(seconds=31)
         # Signing takes most of the time, and no signature of these is looked at.
         signature = token().rpartition(".")[2]
-        flood = [f"{invented(i)}.{signature}" for i in range(10_000)]
+        flood = [f"{invented(i)}.{signature}" for i in range(1_000 if at_once else 10_000)]
         if at_once:
             found = await case.statuses(*flood)
         else:

@@ -29,6 +29,14 @@ _REFRESH_ONLY: Final = frozenset({REFRESH})
 _REFRESH_CLAIMS: Final = frozenset({"gen", "scope", "stamp"})
 
 
+class OtherClient(InvalidToken):
+    """A refresh token is shown by another client than the one that it was issued to."""
+
+
+class ScopeTooWide(InsufficientScope):
+    """More scopes are asked for than a login grants; what a user loader raises is none of these."""
+
+
 @dataclass(frozen=True)
 class TokenPair:
     """An access token, and the refresh token that brings the next pair (RFC 6749 §5.1).
@@ -99,7 +107,7 @@ async def refresh_pair(
 
     Raises:
         Exception: Whatever the user loader raises.
-        InsufficientScope: More is asked for than the login grants.
+        ScopeTooWide: More is asked for than the login grants.
         InvalidToken: The token is none of this manager's or of another client's, or it has expired, was ended or used
             before, or its user is gone or has changed. If it was used before, the login has ended now.
         ServiceUnavailable: The store does not answer. The same token is good for another try.
@@ -110,7 +118,7 @@ async def refresh_pair(
     if revocation.ends(shown):
         raise InvalidToken("the login was ended")
     if scopes is not None and not shown.scopes.issuperset(scopes):
-        raise InsufficientScope("scope: more than the login grants")
+        raise ScopeTooWide("scope: more than the login grants")
     user = await config.loader.finish(await config.loader.call(shown.sub, scope, shown.claims))
     if user is None or not has_same_stamp(config, shown, user):
         await revocation.end_family(str(shown.claims["sid"]))
@@ -152,7 +160,7 @@ def _read(config: Config, token: str, client_id: str | None) -> VerifiedToken:
     check_owner(config, shown)
     # RFC 6749 §10.4: it is bound to the client that it was issued to.
     if "client_id" in shown.claims and (client_id is None or shown.claims["client_id"] != client_id):
-        raise InvalidToken("client_id: another client's")
+        raise OtherClient("client_id: another client's")
     if not is_text(shown.claims.get("sid")) or generation_of(shown) < 1:
         raise InvalidToken("sid or gen: missing in a refresh token")
     return shown

@@ -1,5 +1,6 @@
 """The event loop under a request, asyncio's or trio's, for what runs beside the requests."""
 
+import sys
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
 from contextvars import Context
@@ -16,17 +17,18 @@ class EventLoop:
     __slots__ = ("_loop", "_trio")
 
     def __init__(self) -> None:
-        # Here, because the import takes as long as half of the package.
-        import asyncio  # noqa: PLC0415
+        # trio first: it may run as a guest of asyncio's loop.
+        self._trio: Any = sys.modules.get("trio")
+        if self._trio is not None:
+            try:
+                self._loop: Any = self._trio.lowlevel.current_trio_token()
+            except RuntimeError:
+                self._trio = None
+        if self._trio is None:
+            # Here, because the import takes as long as half of the package.
+            import asyncio  # noqa: PLC0415
 
-        self._trio: Any = None
-        try:
-            self._loop: Any = asyncio.get_running_loop()
-        except RuntimeError:
-            import trio  # noqa: PLC0415
-
-            self._trio = trio
-            self._loop = trio.lowlevel.current_trio_token()
+            self._loop = asyncio.get_running_loop()
 
     def start(self, function: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine function, which must not raise, until it returns or the loop ends."""

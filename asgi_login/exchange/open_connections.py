@@ -65,7 +65,7 @@ class _LoopConnections:
         self._keys: dict[_Key, set[Watch]] = {}
         self._suspects: set[Watch] = set()
         # Those whose end this process may have missed.
-        self._unjudged: set[Watch] = set()
+        self._unjudged: dict[Watch, None] = {}
         self._woken = Event()
         self._revocations = revocations
         for one in revocations:
@@ -77,13 +77,13 @@ class _LoopConnections:
         for key in watch.entry_keys():
             self._keys.setdefault(key, set()).add(watch)
         # It may have been ended while it was being opened.
-        self._unjudged.add(watch)
+        self._unjudged[watch] = None
         self._suspect(watch)
 
     def remove(self, watch: Watch) -> None:
         if self._closes.pop(watch, None) is None:
             return
-        self._unjudged.discard(watch)
+        self._unjudged.pop(watch, None)
         for key in watch.entry_keys():
             watches = self._keys[key]
             watches.discard(watch)
@@ -106,7 +106,7 @@ class _LoopConnections:
                 ended = await self._ended()
             except Exception:  # noqa: BLE001 - nobody would be closed any more
                 _log.exception("watching open connections failed")
-                self._unjudged.update(self._closes)
+                self._unjudged.update(dict.fromkeys(self._closes))
                 ended = []
             for watch, error in ended:
                 close = self._closes.get(watch)
@@ -141,14 +141,16 @@ class _LoopConnections:
             if error is not None:
                 found.append((watch, error))
 
-        self._unjudged = {watch for watch in self._unjudged if not watch.clears()}
+        self._unjudged = {watch: None for watch in self._unjudged if not watch.clears()}
         asked = list(islice(self._unjudged, _ASKED_AT_ONCE))
+        # Those that cannot be judged come last the next time, so that they keep nobody waiting.
+        for watch in asked:
+            del self._unjudged[watch]
+            self._unjudged[watch] = None
         async with create_task_group() as tasks:
             for watch in asked:
                 tasks.start_soon(judge, watch)
-        answered = [watch for watch in asked if watch.clears()]
-        self._unjudged.difference_update(answered)
-        if len(answered) == len(asked) and self._unjudged:
+        if self._unjudged and any(watch.clears() for watch in asked):
             self._wake()
         return found
 
@@ -160,7 +162,7 @@ class _LoopConnections:
             self._loop.call_soon(lambda: self._suspect(*self._keys.get(key, ())))
 
     def _doubt_all(self) -> None:
-        self._unjudged.update(self._closes)
+        self._unjudged.update(dict.fromkeys(self._closes))
         self._wake()
 
     def _suspect(self, *watches: Watch) -> None:

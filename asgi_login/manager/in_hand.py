@@ -5,7 +5,7 @@ from typing import Final, Generic, TypeVar
 from asgi_login.auth import Auth
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
-from asgi_login.errors import InvalidToken
+from asgi_login.errors import AuthError, InvalidToken
 from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.transports import Transport
 
@@ -37,22 +37,23 @@ class InHand(Generic[UserT]):
         where something is missing, also later, and `with auth.active():` lets decorators work.
 
         Args:
-            token: An access token; sessions and refresh tokens are refused.
+            token: An access token; sessions and refresh tokens are refused, and so is what is no str, because a client
+                may put anything into its message.
             scope: The ASGI scope, or an object that has it as `.scope`, for a user loader that takes it.
 
         Raises:
             Exception: Whatever the user loader raises, but for an AuthError.
-            TypeError: `token` is no str, or the user loader takes the scope, and there is none.
+            TypeError: The user loader takes the scope, and there is none.
 
         Example:
             >>> auth = await manager.authenticate_token(message["payload"]["token"], scope=websocket)
             >>> auth.require("orders:read")
         """
-        if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
-            raise TypeError(f"authenticate_token takes the token as a str, not {type(token).__name__}")
         if scope is None and self._config.loader.takes_scope:
             raise TypeError("the user loader takes the scope: pass authenticate_token(token, scope=websocket)")
-        found = token.encode() if token.isascii() else InvalidToken("not ASCII")
+        found: bytes | AuthError = InvalidToken("no text in ASCII")
+        if isinstance(token, str) and token.isascii():  # pyright: ignore[reportUnnecessaryIsInstance]
+            found = token.encode()
         here: Scope = {"type": "token", "method": "TOKEN", "path": ""} if scope is None else scope_of(scope)
         auth, _ = await Authenticator[UserT](self._config).authenticate(here, (_IN_HAND, found))
         return auth

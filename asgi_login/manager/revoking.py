@@ -52,9 +52,9 @@ class Revoking:
             verified = tokens.read(raw, _ALL_KINDS)
         if verified.kind != ACCESS:
             await self.revoke_session(_text_claim(verified, "sid"))
-        elif (until := verified.exp + tokens.rules.leeway) > self._config.clock():
+        elif verified.exp + tokens.rules.leeway > self._config.clock():
             with answering_own_end():
-                await _in_request(revocation.end_token(_text_claim(verified, "jti"), until))
+                await _in_request(revocation.end_token(_text_claim(verified, "jti"), verified.exp))
 
     async def revoke_session(self, sid: str) -> None:
         """End a login on every machine: its session, its remember or refresh token, and all tokens with the same `sid`.
@@ -186,7 +186,7 @@ def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -
     if everywhere and token is not None:
         endings.append(partial(config.revocation.end_user, token.sub, keep=None))
     elif token is not None and auth.session_id is None and is_text(jti := token.claims.get("jti")):
-        endings.append(partial(config.revocation.end_token, jti, token.exp + config.tokens.rules.leeway))
+        endings.append(partial(config.revocation.end_token, jti, token.exp))
     return partial(_all_of, endings) if endings else None
 
 

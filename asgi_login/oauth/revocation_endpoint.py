@@ -13,7 +13,7 @@ from asgi_login.oauth.forms import read_form
 from asgi_login.oauth.refresh_cookie import RefreshCookie
 from asgi_login.oauth.token_endpoint import check_cookie
 from asgi_login.scope import Receive, Scope, request_line
-from asgi_login.tokens import ACCESS, REFRESH, REMEMBER, SESSION, VerifiedToken, is_text
+from asgi_login.tokens import ACCESS, REFRESH, REMEMBER, SESSION, UnknownKey, VerifiedToken, is_text
 
 _ALL_KINDS: Final = frozenset({ACCESS, SESSION, REMEMBER, REFRESH})
 _log = logging.getLogger("asgi_login")
@@ -75,7 +75,7 @@ class RevocationEndpoint(Endpoint):
 
     async def _end(self, token: str, client_id: str | None, scope: Scope) -> None:
         try:
-            found = self._config.tokens.read(token.encode("ascii"), _ALL_KINDS)
+            found = await self._read(token)
         except (InvalidToken, UnicodeEncodeError):
             # RFC 7009 §2.2: there is nothing that the client could do about it.
             return
@@ -88,6 +88,15 @@ class RevocationEndpoint(Endpoint):
             raise OAuthError("invalid_grant", "the token was issued to another client")
         await self._write(found)
 
+    async def _read(self, token: str) -> VerifiedToken:
+        raw = token.encode("ascii")
+        try:
+            return self._config.tokens.read(raw, _ALL_KINDS)
+        except UnknownKey as unknown:
+            # Another issuer's, whose keys were not asked for yet.
+            await unknown.learn()
+        return self._config.tokens.read(raw, _ALL_KINDS)
+
     async def _write(self, token: VerifiedToken) -> None:
         rules, now = self._config.tokens.rules, self._config.clock()
         sid, jti = token.claims.get("sid"), token.claims.get("jti")
@@ -95,6 +104,6 @@ class RevocationEndpoint(Endpoint):
             await self._revocation.end_session(sid, now + (rules.longest or 0))
         elif token.kind == ACCESS and is_text(jti):
             if token.exp + rules.leeway > now:
-                await self._revocation.end_token(jti, token.exp + rules.leeway)
+                await self._revocation.end_token(jti, token.exp)
         else:
             raise OAuthError("unsupported_token_type", "the token has no id by which it could be ended")

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from asgi_login.config import Config, HasConfig
-from asgi_login.errors import AuthError, InsufficientScope, InvalidToken, ServiceUnavailable
+from asgi_login.errors import AuthError, InvalidToken, ServiceUnavailable
 from asgi_login.loader import Callback
 from asgi_login.oauth.answers import Answer, OAuthError, json_answer
 from asgi_login.oauth.clients import client_id_of
@@ -12,7 +12,7 @@ from asgi_login.oauth.endpoint import Endpoint
 from asgi_login.oauth.forms import read_form
 from asgi_login.oauth.password import AccessToken, PasswordCheck, check_password, issue_for
 from asgi_login.oauth.refresh_cookie import RefreshCookie
-from asgi_login.refresh import TokenPair, refresh_pair
+from asgi_login.refresh import OtherClient, ScopeTooWide, TokenPair, refresh_pair
 from asgi_login.scope import Receive, Scope, request_line
 from asgi_login.tokens import check_scope_names
 
@@ -85,12 +85,13 @@ class TokenEndpoint(Endpoint):
             issued = await issue(scope, form, client_id_of(scope, form), _scopes(form))
         except ServiceUnavailable:
             raise
-        except InsufficientScope as problem:
+        except ScopeTooWide as problem:
             _log.info("%s: invalid_scope: %s", request_line(scope), problem.reason)
             raise OAuthError("invalid_scope", "scope is more than the login grants") from None
         except AuthError as problem:
             _log.info("%s: invalid_grant for a %s: %s", request_line(scope), grant_type, problem.reason)
-            raise self._invalid_grant(grant_type, scope) from None
+            keeps_cookie = isinstance(problem, OtherClient)
+            raise self._invalid_grant(grant_type, scope, keeps_cookie=keeps_cookie) from None
         return self._issued(issued, scope)
 
     async def _refresh(
@@ -140,12 +141,13 @@ class TokenEndpoint(Endpoint):
             *self._cookie.set_cookie_header(issued.refresh_token, now=self._config.clock())
         )
 
-    def _invalid_grant(self, grant_type: str, scope: Scope) -> OAuthError:
+    def _invalid_grant(self, grant_type: str, scope: Scope, *, keeps_cookie: bool) -> OAuthError:
         if grant_type == "password":
             return OAuthError("invalid_grant", "the name or the password is wrong")
         error = OAuthError("invalid_grant", "the refresh token is invalid, or its login has ended")
-        # Without one nothing is deleted: another tab may log in at this moment.
-        if self._cookie is not None and self._cookie.read(scope) is not None:
+        # Without one nothing is deleted: another tab may log in at this moment. A page that has only forgotten its
+        # client_id may try again.
+        if self._cookie is not None and not keeps_cookie and self._cookie.read(scope) is not None:
             error.answer = error.answer.with_header(*self._cookie.delete_cookie_header())
         return error
 

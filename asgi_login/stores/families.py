@@ -62,11 +62,6 @@ class Rotation:
     outcome: Outcome
     left: float = 0
 
-    @property
-    def is_good(self) -> bool:
-        """Whether another token is issued: of the generation after that of the token which was shown."""
-        return self.outcome in {"won", "again", "ahead"}
-
 
 @dataclass(frozen=True, slots=True)
 class Family:

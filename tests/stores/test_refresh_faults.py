@@ -166,7 +166,7 @@ def test_with_replicas_a_refresh_that_could_be_lost_is_not_answered(make_server)
 
     async def main():
         pair = await manager_on(server.url).issue_tokens("ada")
-        waiting = manager_on(server.url, replicas=1, timeout=timedelta(milliseconds=300))
+        waiting = manager_on(server.url, replicas=1, timeout=timedelta(seconds=2))
         with pytest.raises(ServiceUnavailable, match="temporarily") as caught:
             await refresh(waiting, pair)
         assert caught.value.reason.startswith("0 of 1 replicas")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.stores.devices import Device
-from asgi_login.stores.entry import Entry, Kind, Revocable
+from asgi_login.stores.entry import CutOff, Entry, Kind, Revocable
 from asgi_login.stores.families import Rotation, Use
 from asgi_login.stores.protocol import LocalChannel, Store, UnsafeStore
 from asgi_login.stores.revocation.view import View
@@ -184,11 +184,12 @@ class Revocation:
         A token that is issued now carries it as `rev`, so that a login in the second of a cut-off is not ended by it.
         """
         found = self._view.cut_off_of(sub)
-        if found is None:
-            return None
+        return None if found is None else self._rev(found)
+
+    def _rev(self, cut_off: CutOff) -> int:
         # At its bound the next cut-off would not be later than this one, and end nothing that names it.
-        is_bound = found.at >= math.floor(self._now()) + math.ceil(self._leeway) + self._options.cut_off_ahead
-        return found.at - 1 if is_bound else found.at
+        is_bound = cut_off.at >= math.floor(self._now()) + math.ceil(self._leeway) + self._options.cut_off_ahead
+        return cut_off.at - 1 if is_bound else cut_off.at
 
     async def remember_device(self, sub: str, device: Device) -> None:
         """Write a device of a user, in place of the one with the same session.
@@ -210,13 +211,13 @@ class Revocation:
         """Begin the family of a login that happens now; it ends when it is idle for too long, and after its lifetime.
 
         Returns:
-            `rev` for the tokens of the login, or None: as `known_cut_off`, and exact.
+            `rev` for the tokens of the login, or None.
 
         Raises:
             ServiceUnavailable: The store did not say that it was written.
         """
         cut_off = await self._call(lambda: self._channel.start_family(sid, sub, idle=idle, lifetime=lifetime))
-        return None if cut_off is None else cut_off.at
+        return None if cut_off is None else self._rev(cut_off)
 
     async def rotate(self, use: Use) -> Rotation:
         """Use a token up. If it was used up before, its session is ended, and every process hears of it.

@@ -421,7 +421,7 @@ def test_the_reference_leaves_out_no_public_member(name):
 
 
 # Python's own, and what readers of a framework's page know from it.
-WELL_KNOWN = {*vars(builtins), *typing.__all__, *vars(collections.abc), "timedelta", "P", "R"}
+WELL_KNOWN = {*vars(builtins), *typing.__all__, *vars(collections.abc), "timedelta", "KW_ONLY", "P", "R"}
 WELL_KNOWN |= {"FastAPI", "HTTPConnection", "HTTPException", "SecurityScopes", "Starlette", "Quart", "WebSocket"}
 WELL_KNOWN |= {"InitPlugin", "ReceiveRoutePlugin"}
 

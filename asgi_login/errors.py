@@ -174,7 +174,7 @@ class InsufficientScope(AuthError):
 
     def __init__(self, reason: str = "", *, required: Iterable[str] = ()) -> None:
         super().__init__(reason)
-        self.required = tuple(required)
+        self.required: tuple[str, ...] = tuple(required)
         if not all(_SCOPE.fullmatch(scope) for scope in self.required):
             raise ValueError("required holds scopes, each without spaces, quotes and controls (RFC 6749 §3.3)")
 

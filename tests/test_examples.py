@@ -17,7 +17,8 @@ import pytest
 import uvicorn
 
 ROOT = Path(__file__).parents[1]
-EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+# Those that check passwords; tests/mcp_servers has the one that does not.
+EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*_app.py"))
 COOKIE = "__Host-access-token"
 REMEMBER_COOKIE = "__Host-default-remember-token"
 TOKEN = r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+"

@@ -22,13 +22,24 @@ SCOPES = ["notes:read", "notes:write"]
 _user = ContextVar("user")
 
 
-def access_token(issuer, sub, *, resource, client_id="a-client", scopes=SCOPES, lives=600, **claims):
+def access_token(
+    issuer,
+    sub,
+    *,
+    resource,
+    client_id="a-client",
+    scopes=SCOPES,
+    lives=600,
+    pem=None,
+    algorithm="ES256",
+    **claims,
+):
     """Return an access token as the server issues them (RFC 9068)."""
     now = int(time.time())
     said = {"iss": issuer, "sub": sub, "aud": resource, "client_id": client_id, "iat": now, "exp": now + lives}
     said |= {"scope": " ".join(scopes), **claims}
     claimed = {name: value for name, value in said.items() if value is not None}
-    return jwt.encode(claimed, ec_pem(), "ES256", {"typ": "at+jwt"})
+    return jwt.encode(claimed, pem or ec_pem(), algorithm, {"typ": "at+jwt"})
 
 
 class Provider(OAuthAuthorizationServerProvider):

@@ -17,7 +17,17 @@ from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context, MCPServer
 from mcp_servers.provider import access_token, make_provider
 
-from asgi_login import AuthMiddleware, Gate, Key, LoginManager, MemoryStore, Resource, ServiceUnavailable, get_auth
+from asgi_login import (
+    AuthMiddleware,
+    Gate,
+    Key,
+    LoginManager,
+    MemoryStore,
+    Resource,
+    ServiceUnavailable,
+    current_auth,
+    get_auth,
+)
 from asgi_login.mcp import Verifier
 from asgi_login.oauth import Endpoints, ResourceMetadata
 
@@ -71,7 +81,8 @@ def with_tools(server, who):
 
 
 def of_request(ctx):
-    return get_auth(ctx.request_context.request).user
+    assert current_auth().user == get_auth(ctx.request_context.request).user
+    return current_auth().user
 
 
 def of_token(_ctx):
@@ -103,7 +114,8 @@ def fastmcp_gate(manager):
     @server.tool
     def whoami() -> str:
         """Say who asks."""
-        return get_auth(get_http_request()).user
+        assert current_auth().user == get_auth(get_http_request()).user
+        return current_auth().user
 
     return behind_gate(manager, server.http_app(stateless_http=True))
 
@@ -171,12 +183,12 @@ def running(kind):
         issuer = f"{first}/"
         manager = make_manager(issuer, f"{origin}/mcp")
         for listener, app in zip(listeners, (make_provider(issuer), kind(manager)), strict=True):
-            stack.enter_context(_serving(listener, app))
+            stack.enter_context(serving(listener, app))
         yield Site(f"{origin}/mcp", issuer, manager)
 
 
 @contextmanager
-def _serving(listener, app):
+def serving(listener, app):
     server = _Server(app)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})
     thread.start()

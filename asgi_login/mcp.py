@@ -65,7 +65,7 @@ class Verifier(FixedAttributes):
             # None would make the client throw its token away.
             raise unknown.again()
         verified = token_of(auth)
-        return None if auth.error is not None or verified is None else self._access_token(token, auth, verified)
+        return None if verified is None else self._access_token(token, auth, verified)
 
     def _access_token(self, token: str, auth: AnyAuth, verified: VerifiedToken) -> AccessToken:
         claims = verified.claims

@@ -245,10 +245,14 @@ class TestChallenges:
         class LogIn(NotAuthenticated):
             description = "Log in first"
 
-        manager = make_manager(resource=resource(scopes=["a"]), not_authenticated_exception=LogIn)
-        app = AuthMiddleware(requires_scopes("x")(hello), manager)
-        assert challenge(request(app)) == (401, f'Bearer realm="api", scope="a", {METADATA}')
-        assert LogIn.resource_metadata is None
+        class LogInForB(NotAuthenticated):
+            required = ("b",)
+
+        for exception, scopes in ((LogIn, "a"), (LogInForB, "b")):
+            manager = make_manager(resource=resource(scopes=["a"]), not_authenticated_exception=exception)
+            app = AuthMiddleware(requires_scopes("x")(hello), manager)
+            assert challenge(request(app)) == (401, f'Bearer realm="api", scope="{scopes}", {METADATA}')
+            assert exception.resource_metadata is None
 
     def test_of_an_auth_by_hand(self, manager):
         auth = asyncio.run(manager.authenticate_token("nonsense"))

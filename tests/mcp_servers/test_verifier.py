@@ -118,7 +118,7 @@ def test_a_loader_that_takes_the_scope_is_refused_whenever_it_is_registered():
 
     with pytest.raises(TypeError, match="put AuthMiddleware and a Gate around the server"):
         Verifier(manager)
-    with pytest.raises(TypeError, match="the user loader takes the scope"):
+    with pytest.raises(TypeError, match="the SDK hands on the token alone"):
         asyncio.run(early.verify_token("nonsense"))
 
 

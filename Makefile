@@ -15,7 +15,7 @@ SYNC := $(UV) sync --quiet --frozen --inexact
 COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest mutate lint format house bench clean
+.PHONY: help demo test test-all test-lowest soak mutate lint format house bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,11 +29,12 @@ demo: $(VENV)/pyvenv.cfg  ## Serve the demo on http://127.0.0.1:8000 (PORT= for 
 	@$(SYNC) --group demo
 	@$(BIN)/python -m examples.demo --port $(PORT) $(if $(REDIS),--redis '$(REDIS)')
 
-# In two processes side by side, because the conformance suite is half of it. Where there is no npm, or no network, a test
-# with oauth4webapi says that it is left out.
+# In two processes side by side, because the conformance suite is half of it.
+# A client and a provider of the tests are for Node.js. Where there is no npm, or no network, their tests are skipped.
 test: $(VENV)/pyvenv.cfg  ## Run the tests and measure their coverage
 	@$(SYNC) --group test
 	@command -v npm >/dev/null && npm ci --prefix tests/oauth/npm --silent --ignore-scripts || true
+	@command -v npm >/dev/null && npm ci --prefix tests/issuers/npm --silent --ignore-scripts || true
 	@rm -f .coverage .coverage.*
 	@$(COVERED) tests/conformance > .coverage.conformance.log 2>&1 & conformance=$$!; \
 	$(COVERED) --ignore tests/conformance; rest=$$?; \
@@ -58,6 +59,13 @@ test-lowest: $(VENV)/pyvenv.cfg  ## Run the frameworks' tests on the lowest supp
 	UV_PROJECT_ENVIRONMENT=.venv-lowest $(UV) sync --quiet --frozen --group test
 	$(UV) pip install --quiet --python .venv-lowest $(LOWEST)
 	.venv-lowest/bin/python -m pytest -q tests/conformance tests/adapters tests/transports
+
+# From a minute on, with every fault.
+SECONDS ?= 60
+
+soak: $(VENV)/pyvenv.cfg  ## Log in and out in two processes while their store fails (SECONDS=600 for longer)
+	@$(SYNC) --group test
+	@PYTHONPATH=.:tests $(BIN)/python -m soak --seconds $(SECONDS)
 
 # mutmut numbers the mutants of each function. A tenth of them is taken, those whose number ends with this digit.
 SAMPLE ?= 3
@@ -93,5 +101,5 @@ bench: $(VENV)/pyvenv.cfg  ## Measure performance next to other libraries (QUICK
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 clean:  ## Remove what the other commands created
-	rm -rf .venv .venv-* .demo mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-* .demo mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules tests/issuers/npm/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -27,7 +27,7 @@ from asgi_login.scope import (
     request_line,
 )
 from asgi_login.stores import Revocation
-from asgi_login.tokens import ACCESS, REMEMBER, SESSION, VerifiedToken
+from asgi_login.tokens import ACCESS, REMEMBER, SESSION, UnknownKey, VerifiedToken
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
 UserT = TypeVar("UserT")
@@ -63,7 +63,7 @@ class Authenticator(Generic[UserT]):
         # A header that the client set on purpose comes before a cookie that the browser attached by itself.
         self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
         ambient = [one for one in config.transports if one.ambient]
-        if config.remember_cookie is not None and config.tokens.keys.signing_key.can_sign:
+        if config.remember_cookie is not None and config.tokens.keys.can_sign:
             ambient.append(config.remember_cookie)
         self._cookies = _readers(CookieTransport, ambient)
         self.reads_lines_only: bool = all(read for _, read in (*self._headers, *self._cookies))
@@ -96,10 +96,13 @@ class Authenticator(Generic[UserT]):
             return self._refused(scope, transport, found), NO_COOKIES
         same_client = True
         try:
-            if not transport.ambient:
-                token = config.tokens.verify(found)
-            else:
-                token = self._read_cookie(scope, transport, found)
+            try:
+                token = self._verify(scope, transport, found) if transport.ambient else config.tokens.verify(found)
+            except UnknownKey as unknown:
+                # Another issuer has changed its keys, or they were not asked for yet: once, then nobody knows it.
+                await unknown.learn()
+                token = self._verify(scope, transport, found)
+            if transport.ambient:
                 if token.kind == REMEMBER:
                     # The restored session is written into the session cookie, whichever cookie was read.
                     transport = config.session_cookie or transport
@@ -132,8 +135,8 @@ class Authenticator(Generic[UserT]):
             await self._list(scope, outcome[0])
         return outcome
 
-    def _read_cookie(self, scope: Scope, transport: Transport, token: bytes) -> VerifiedToken:
-        """Verify a token in a cookie; if the session has expired, verify the remember token instead."""
+    def _verify(self, scope: Scope, transport: Transport, token: bytes) -> VerifiedToken:
+        """Verify a token; if it is in a cookie and the session has expired, verify the remember token instead."""
         config = self.config
         if transport is config.remember_cookie:
             return sessions.read_remembered(config, token)

@@ -82,17 +82,27 @@ class Config:
                 "error_body is a plain function from the AuthError to the members of the JSON body, like "
                 'lambda error: {"detail": error.description}'
             )
+        self._check_keys_of_others()
         self._check_verify_only()
 
-    def _check_verify_only(self) -> None:
-        if self.tokens.keys.signing_key.can_sign:
-            return
-        rules = self.tokens.rules
-        if rules.audience is None and not rules.any_audience:
+    def _check_keys_of_others(self) -> None:
+        keys, rules = self.tokens.keys, self.tokens.rules
+        if keys.has_others and rules.audience is None and not rules.any_audience:
             raise ValueError(
-                "a manager with only a public key must name its audience=, or an ID token made for another service "
-                "logs its user in here; if the issuer sends no usable aud, say insecure_any_audience=True"
+                f"a manager with {'an Issuer' if keys.foreign else 'a public key'} must name its audience=, or an ID "
+                "token made for another service logs its user in here; if the issuer sends no usable aud, say "
+                "insecure_any_audience=True"
             )
+        for one in keys.foreign:
+            if one.url in rules.issuers:
+                raise ValueError(
+                    f"issuer= is what tokens of your own keys say, and {one.url!r} is an Issuer, whose tokens say so "
+                    "anyway: leave it out"
+                )
+
+    def _check_verify_only(self) -> None:
+        if self.tokens.keys.can_sign:
+            return
         if self.refresh is not None:
             raise ValueError(
                 "refresh= needs a key that signs, and this manager has only a public one: pass the private key, or "

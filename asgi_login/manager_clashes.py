@@ -3,7 +3,7 @@
 Otherwise a customer's token would open the admin pages, because both managers have the same key.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from asgi_login.config import Config
 
@@ -46,10 +46,17 @@ def _clash(one: Config, other: Config) -> str:
 
 
 def _accept_each_others_tokens(one: Config, other: Config) -> bool:
-    a, b = one.tokens, other.tokens
-    if {key.thumbprint for key in a.keys}.isdisjoint(key.thumbprint for key in b.keys):
+    a, b = one.tokens.rules, other.tokens.rules
+    # Without an audience a manager takes no token that has one.
+    audiences_differ = a.audiences.isdisjoint(b.audiences) and (a.audiences or b.audiences)
+    if audiences_differ and not (a.any_audience or b.any_audience):
         return False
-    # Without an issuer of its own a manager takes tokens of any; without an audience it takes none that has one.
-    issuers_differ = a.rules.issuer is not None and b.rules.issuer is not None and a.rules.issuer != b.rules.issuer
-    audiences_differ = a.rules.audience != b.rules.audience and not (a.rules.any_audience or b.rules.any_audience)
-    return not (issuers_differ or audiences_differ)
+    # An Issuer is one in both. Without an issuer of its own a manager takes tokens of any.
+    return _share(one, other, lambda config: {issuer.url for issuer in config.tokens.keys.foreign}) or (
+        _share(one, other, lambda config: {key.thumbprint for key in config.tokens.keys})
+        and not (a.issuers and b.issuers and a.issuers.isdisjoint(b.issuers))
+    )
+
+
+def _share(one: Config, other: Config, what: Callable[[Config], set[str]]) -> bool:
+    return not what(one).isdisjoint(what(other))

@@ -86,9 +86,11 @@ class Verifier(FixedAttributes):
         """Return what the token is for: the resource of this server, if it is among it (RFC 8707)."""
         several = cast("tuple[object, ...]", aud) if isinstance(aud, tuple) else (aud,)
         audiences = [one for one in several if isinstance(one, str)]
-        resource = self._manager.config.resource
-        if resource is not None and resource.url in audiences:
-            return resource.url
+        config = self._manager.config
+        url = None if config.resource is None else config.resource.url
+        # An issuer may say in another claim whom a token is for. Where one audience is accepted, it is that.
+        if url is not None and (url in audiences or config.tokens.rules.audiences == frozenset({url})):
+            return url
         return audiences[0] if audiences else None
 
     def _check_loader(self) -> None:

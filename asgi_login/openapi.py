@@ -104,7 +104,7 @@ def _definition(config: Config, transport: Transport) -> dict[str, Any] | None:
 
 def _of_bearer(config: Config) -> dict[str, Any]:
     """Return the password flow of a manager that logs clients in, else the plain Bearer scheme."""
-    url, issues = config.token_url, config.tokens.keys.signing_key.can_sign
+    url, issues = config.token_url, config.tokens.keys.can_sign
     # A manager with only a public key issues nothing; but its application may have said where tokens are issued.
     if url is None or (url == DEFAULT_TOKEN_URL and not issues):
         return {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}

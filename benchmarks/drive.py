@@ -78,12 +78,12 @@ def forged(token: str) -> str:
 
 def requests(app: ASGIApp, request: Request) -> Run:
     """Return what times that request."""
-    return lambda calls: _in_loop(_repeat(app, request, calls))
+    return lambda calls: in_loop(_repeat(app, request, calls))
 
 
 def awaited(make: Callable[[], Awaitable[object]]) -> Run:
     """Return what times the making and awaiting of something."""
-    return lambda calls: _in_loop(_await(make, calls))
+    return lambda calls: in_loop(_await(make, calls))
 
 
 def answer(app: ASGIApp, request: Request) -> tuple[int, list[Header]]:
@@ -93,7 +93,7 @@ def answer(app: ASGIApp, request: Request) -> tuple[int, list[Header]]:
     async def keep(message: dict[str, Any]) -> None:
         messages.append(message)
 
-    _in_loop(_call(app, request, keep))
+    in_loop(_call(app, request, keep))
     return messages[0]["status"], messages[0]["headers"]
 
 
@@ -103,7 +103,7 @@ def set_cookies(app: ASGIApp, request: Request) -> list[bytes]:
     return [line.partition(b";")[0] for line in lines if b"max-age=0" not in line.lower()]
 
 
-def _in_loop(coroutine: Coroutine[Any, Any, T]) -> T:
+def in_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run in the loop that all share; nobody else uses the interpreter meanwhile."""
     return asyncio.run_coroutine_threadsafe(coroutine, _loop()).result()
 

@@ -26,24 +26,31 @@ _PACKAGES = (
     "uvicorn",
     "uvloop",
     "httptools",
+    "redis",
 )
 
 
 def machine() -> Table:
     """Return the machine, the interpreter and the versions of everything."""
     rows = [
-        ["processor", f"{_processor()}, {os.cpu_count()} cores"],
+        ["processor", processor()],
         ["system", f"{_system()}, Linux {platform.release()}" if _system() else platform.platform()],
         ["Python", f"{platform.python_implementation()} {platform.python_version()}"],
         *([name, found] for name in _PACKAGES if (found := _version(name))),
         ["node", _says("node", "--version") or "none"],
         ["fast-jwt", _fast_jwt() or "none"],
+        ["redis-server", (_says("redis-server", "--version") or "none").partition("v=")[2].partition(" ")[0] or "none"],
         ["wrk", (_says("wrk", "-v") or "none").partition(" [")[0].removeprefix("wrk ")],
     ]
     return Table("The machine and the versions", ["", ""], rows)
 
 
-def _processor() -> str:
+def processor() -> str:
+    """Return the name of the processor, and how many cores there are."""
+    return f"{_model()}, {os.cpu_count()} cores"
+
+
+def _model() -> str:
     cpuinfo = Path("/proc/cpuinfo")
     if cpuinfo.exists():
         for line in cpuinfo.read_text().splitlines():

@@ -1,9 +1,11 @@
 """Tables, as aligned Markdown: the same on the terminal and in RESULTS.md."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from benchmarks.runner import Samples
+
+_HEADING = "## "
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Table:
 
     def markdown(self) -> str:
         """Return heading, table and notes; of what was not measured the notes alone."""
-        heading = f"## {self.title}"
+        heading = f"{_HEADING}{self.title}"
         if not self.rows:
             return "\n\n".join([heading, *self.notes]) + "\n"
         cells = [list(self.columns), *map(list, self.rows)]
@@ -32,6 +34,10 @@ class Table:
         rule = [("-" * width if i == 0 else "-" * (width - 1) + ":") for i, width in enumerate(widths)]
         table = [_line(row, widths) for row in (cells[0], rule, *cells[1:])]
         return "\n\n".join([heading, "\n".join(table), *self.notes]) + "\n"
+
+    def with_note(self, note: str) -> "Table":
+        """Return the same table with one more paragraph below."""
+        return replace(self, notes=(*self.notes, note))
 
 
 @dataclass(frozen=True)
@@ -64,6 +70,14 @@ def timing_table(
         ratio, _ = one.over(samples[base]).format()
         rows.append([name, *one.format(divisor=divisor), ratio])
     return Table(title, ["", f"median, {unit}", "quartiles", f"ratio to: {base}"], rows, tuple(notes))
+
+
+def with_tables(text: str, tables: Iterable[Table]) -> str:
+    """Return a report with some tables in place of those of the same titles; those that it had not come last."""
+    introduction, *parts = f"\n{text}".split(f"\n{_HEADING}")
+    found = {part.partition("\n")[0]: f"{_HEADING}{part.rstrip()}\n" for part in parts}
+    found |= {table.title: table.markdown() for table in tables}
+    return "\n".join([introduction.strip() + "\n", *found.values()])
 
 
 def _line(cells: Sequence[str], widths: Sequence[int]) -> str:

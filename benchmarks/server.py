@@ -2,23 +2,19 @@
 
 import re
 import shutil
-import socket
 import subprocess
-import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from importlib.util import find_spec
-from urllib.error import URLError
 from urllib.request import Request, urlopen
 
 from benchmarks.drive import forged
 from benchmarks.ours import access_token, make_manager
 from benchmarks.report import Section, Table
 from benchmarks.runner import Samples
+from benchmarks.serving import uvicorn
 
 KEPT = "requests/s kept"
 _TITLE = "Over a real server"
+_APPS = "benchmarks.server_apps"
 _METHOD = (
     "uvicorn with one worker on the loopback interface, wrk with one thread and 32 connections, in turns. The ratio "
     "is taken within each round, to the same request without the middleware."
@@ -35,7 +31,8 @@ def server(*, rounds: int, duration: int) -> Section:
     if wrk is None or missing:
         return Section([Table(_TITLE, [], [], [f"Not measured: {missing}."])])
     token = access_token(make_manager())
-    with _uvicorn("without") as bare, _uvicorn("with_middleware") as ours:
+    with uvicorn(f"{_APPS}:without") as bare_port, uvicorn(f"{_APPS}:with_middleware") as our_port:
+        bare, ours = (f"http://127.0.0.1:{port}/" for port in (bare_port, our_port))
         _check(bare, ours, token)
         cases = {
             "without, a bearer token sent": (bare, token),
@@ -98,32 +95,3 @@ def _wrk(wrk: str, url: str, token: str | None, duration: int) -> tuple[float, f
     assert rate, text
     assert p99, text
     return float(rate[1]), float(p99[1]) * _MILLISECONDS[p99[2]]
-
-
-@contextmanager
-def _uvicorn(name: str) -> Iterator[str]:
-    """Serve one of the applications on a free port, and stop it afterwards."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    options = ["--port", str(port), "--no-access-log", "--log-level", "warning", "--lifespan", "off"]
-    command = [sys.executable, "-m", "uvicorn", f"benchmarks.server_apps:{name}", *options]
-    process = subprocess.Popen(command)
-    url = f"http://127.0.0.1:{port}/"
-    try:
-        _wait_for(url)
-        yield url
-    finally:
-        process.terminate()
-        process.wait(timeout=10)
-
-
-def _wait_for(url: str) -> None:
-    for _ in range(100):
-        try:
-            _get(url, None)
-        except (URLError, ConnectionError):
-            time.sleep(0.1)
-        else:
-            return
-    raise RuntimeError("uvicorn does not answer")

@@ -1,10 +1,13 @@
-"""What uvicorn serves: the same page with a ready user, and with the middleware."""
+"""What uvicorn serves: the same page with a ready user and with the middleware; and logins and logouts with a store."""
 
+import os
 from typing import Any
 
-from asgi_login import AuthMiddleware
+from asgi_login import AuthMiddleware, CookieTransport, LoginManager
+from benchmarks import frameworks
 from benchmarks.frameworks import ReadyUser
-from benchmarks.ours import make_manager
+from benchmarks.keys import SECRET
+from benchmarks.ours import load_user, make_manager
 
 
 async def page(scope: Any, receive: Any, send: Any) -> None:
@@ -17,3 +20,27 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
 
 without = ReadyUser(page)
 with_middleware = AuthMiddleware(page, make_manager())
+
+
+def _logins(url: str) -> AuthMiddleware:
+    """Return an application that logs in and out, and says by its status whether somebody is logged in."""
+    from asgi_login.redis import RedisStore
+
+    manager = LoginManager(SECRET, transports=[CookieTransport.insecure_for_development()], store=RedisStore(url))
+    manager.user_loader(load_user)
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/":
+            await frameworks.page(scope, receive, send)
+            return
+        if scope["path"] == "/login":
+            manager.login_user(scope, "ada")
+        else:
+            manager.logout_user(scope)
+        await page(scope, receive, send)
+
+    return AuthMiddleware(app, manager)
+
+
+if "BENCHMARK_STORE" in os.environ:
+    with_store = _logins(os.environ["BENCHMARK_STORE"])

@@ -6,15 +6,21 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
+import anyio
 import pytest
 
 from benchmarks import ours
 from benchmarks.added import CACHED_FLOOR
 from benchmarks.chart import bar_chart
 from benchmarks.contestants import Kind, contestant
-from benchmarks.drive import Request, bearer
+from benchmarks.drive import Request, answer, bearer
 from benchmarks.frameworks import RAW, page
+from benchmarks.keys import SECRET
+from benchmarks.report import Table, with_tables
 from benchmarks.runner import Samples
+from benchmarks.serving import missing_for_stores
+from benchmarks.store_requests import BEARER, NONE, REDIS, REMOVED, SESSION
+from benchmarks.without import library_without_stores
 
 ROOT = Path(__file__).parent.parent
 SECTIONS = ["added", "anatomy", "verification", "growth", "signing", "stores", "imports"]
@@ -41,9 +47,10 @@ def test_a_quick_run_prints_a_table_of_each_section(quick_run):
         "Verification after many distinct tokens",
         "Hostile headers",
         "Signing RS256 (2048 bits)",
-        "What a store adds to a request",
-        "What was ended, in the memory of each process",
-        "A follower that hears nothing",
+        "Stores",
+        "Requests with a store, and without",
+        "The step that a store adds to a request, alone",
+        "The memory of what was ended",
         "Import",
     ):
         assert f"## {title}\n" in quick_run
@@ -54,6 +61,44 @@ def test_a_quick_run_prints_a_table_of_each_section(quick_run):
 )
 def test_what_the_targets_are_judged_by_is_measured(quick_run, name):
     assert f"| {name} " in quick_run
+
+
+@pytest.mark.skipif(missing_for_stores() is not None, reason=str(missing_for_stores()))
+@pytest.mark.parametrize(
+    "name",
+    [
+        f"{BEARER}, {REDIS} - {NONE}",
+        f"{SESSION}, {REDIS} - {NONE}",
+        f"{BEARER}, {NONE} - {REMOVED}",
+        f"{SESSION}, {NONE} - {REMOVED}",
+        "the follower, while nothing happens, of a processor",
+        "logged out in one process, refused by another, 99th percentile",
+    ],
+)
+def test_what_a_store_may_cost_is_measured(quick_run, name):
+    (row,) = [line for line in quick_run.splitlines() if line.startswith(f"| {name} ")]
+    assert "not measured" not in row
+
+
+def test_the_copy_without_stores_lies_beside_the_library_and_has_lost_the_step():
+    before = dict(sys.modules)
+    copy = library_without_stores()
+    assert sys.modules == before
+    manager = copy.LoginManager(SECRET, store=copy.MemoryStore())
+    manager.user_loader(ours.load_user)
+    token = ours.access_token(manager)
+    anyio.run(manager.revoke_token, token)
+    assert answer(copy.AuthMiddleware(page, manager), bearer(token))[0] == 200
+
+
+def test_tables_take_the_place_of_those_of_their_titles_and_leave_the_others():
+    one, other = (Table(title, ["", "n"], [["x", "1"]], ["A note."]) for title in ("One", "Other"))
+    text = "# Report\n\nAll.\n\n" + "\n".join(table.markdown() for table in (one, other))
+    assert with_tables(text, []) == text
+    changed = Table("One", ["", "n"], [["x", "2"]])
+    new = Table("New", ["", "n"], [["x", "3"]])
+    found = with_tables(text, [changed, new])
+    assert found == text.replace(one.markdown(), changed.markdown()) + "\n" + new.markdown()
 
 
 @pytest.mark.parametrize("peer", PEERS)

@@ -41,6 +41,7 @@ from django.utils.functional import empty
 import asgi_login
 import asgi_login.django
 import asgi_login.fastapi
+import asgi_login.issuers
 import asgi_login.litestar
 import asgi_login.mcp
 import asgi_login.oauth
@@ -301,6 +302,7 @@ MODULES = {
     "mcp": asgi_login.mcp,
     "oauth": asgi_login.oauth,
     "redis": asgi_login.redis,
+    "issuers": asgi_login.issuers,
     "testing": asgi_login.testing,
 }
 # Without an underscore because other modules of ours, or type checkers, look at them.
@@ -317,17 +319,20 @@ NOT_PROMISED = {
     "MemoryStore": {"open"},
     "oauth.Endpoint": {"among", "config", "cookie_name", "describe"},
     "oauth.KeysEndpoint": {"describe"},
-    "oauth.RefreshCookie": {"check_endpoint", "check_request", "read"},
+    "oauth.RefreshCookie": {"check_endpoint", "check_request", "read", "warn_if_dropped"},
     "oauth.RevocationEndpoint": {"cookie_name", "describe"},
     "oauth.ServerMetadata": {"among"},
     "oauth.TokenEndpoint": {"cookie_name", "describe"},
     "redis.RedisStore": {"open"},
+    "issuers.Issuer": {"find", "learn", "rules"},
     "Device": {"from_json", "to_json"},
 }
 
 
 # What a class is made of, and not what it is to its user.
-INTERNAL_BASES = {"ABC", "InHand[UserT]", "SetOnce", "FixedAttributes", "NotADependency", "Issuing", "Revoking"}
+INTERNAL_BASES = {
+    *("ABC", "ForeignKeys", "InHand[UserT]", "SetOnce", "FixedAttributes", "NotADependency", "Issuing", "Revoking")
+}
 
 
 def own_names(name: str, module: types.ModuleType) -> set[str]:
@@ -370,9 +375,8 @@ def sections() -> dict[str, Block]:
 def definitions(name: str) -> list[ast.stmt]:
     """Return where the source defines a name; overloads and the function itself all count."""
     module, _, inner = name.rpartition(".")
-    file = (
-        MODULES[module].__file__ if module not in {"", "fastapi", "oauth", "redis"} else inspect.getfile(resolve(name))
-    )
+    is_package = module in {"", "fastapi", "issuers", "oauth", "redis"}
+    file = inspect.getfile(resolve(name)) if is_package else MODULES[module].__file__
     tree = ast.parse(Path(file).read_text())
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
     shown = Constants({node.targets[0].id: node.value for node in assigned})
@@ -425,7 +429,7 @@ def test_the_reference_leaves_out_no_public_member(name):
 # Python's own, and what readers of a framework's page know from it.
 WELL_KNOWN = {*vars(builtins), *typing.__all__, *vars(collections.abc), "timedelta", "KW_ONLY", "P", "R"}
 WELL_KNOWN |= {"FastAPI", "HTTPConnection", "HTTPException", "SecurityScopes", "Starlette", "Quart", "WebSocket"}
-WELL_KNOWN |= {"AccessToken", "InitPlugin", "ReceiveRoutePlugin"}
+WELL_KNOWN |= {"AccessToken", "InitPlugin", "ReceiveRoutePlugin", "httpx"}
 
 
 def test_every_type_in_a_signature_is_public_well_known_or_explained():

@@ -119,8 +119,8 @@ REFUSALS = {
         (ValueError, timedelta(seconds=-1)),
     ],
     "scopes": [(ValueError, {"a b": ""}), (ValueError, {"": ""}), (TypeError, {5: ""}), (TypeError, ["read"])],
-    "issuer": [(ValueError, ""), (ValueError, 5), (ValueError, ["https://issuer.example"])],
-    "audience": [(ValueError, ""), (ValueError, 5), (ValueError, ["api"])],
+    "issuer": [(ValueError, ""), (ValueError, 5), (ValueError, []), (ValueError, ["a", ""]), (ValueError, {"a", "b"})],
+    "audience": [(ValueError, ""), (ValueError, 5), (ValueError, []), (ValueError, ["a", 5]), (ValueError, {"a", "b"})],
     "leeway": [
         (TypeError, 5),
         (TypeError, None),
@@ -230,10 +230,13 @@ class TestVerifyOnly:
             LoginManager(public_pem(rsa_pem()), sessions=sessions, **settings)
         LoginManager(rsa_pem(), sessions=Sessions(protection="strong"), **settings)
 
-    def test_what_signs_decides(self):
+    @pytest.mark.parametrize("own_first", [True, False])
+    def test_a_key_of_its_own_does_not_spare_it_the_audience(self, own_first):
+        keys = [Key(SECRET), Key(public_pem(rsa_pem()), "RS256")]
+        keys = keys if own_first else keys[::-1]
         with pytest.raises(ValueError, match="must name its audience"):
-            LoginManager([Key(public_pem(rsa_pem()), "RS256"), Key(SECRET)])
-        LoginManager([Key(SECRET), Key(public_pem(rsa_pem()), "RS256")])
+            LoginManager(keys)
+        LoginManager(keys, audience="api")
 
 
 class TestSessions:
@@ -467,7 +470,9 @@ class TestSeveralManagers:
             ({}, {}),
             ({"issuer": "a"}, {}),
             ({"issuer": "a"}, {"issuer": "a"}),
+            ({"issuer": ["a", "b"]}, {"issuer": ["c", "b"]}),
             ({"audience": "a"}, {"audience": "a"}),
+            ({"audience": ["a", "b"]}, {"audience": ["c", "b"]}),
             ({"audience": "a"}, {"insecure_any_audience": True}),
             ({"insecure_any_audience": True}, {"insecure_any_audience": True}),
         ],
@@ -482,7 +487,13 @@ class TestSeveralManagers:
 
     @pytest.mark.parametrize(
         ("one", "other"),
-        [({"issuer": "a"}, {"issuer": "b"}), ({"audience": "a"}, {"audience": "b"}), ({"audience": "a"}, {})],
+        [
+            ({"issuer": "a"}, {"issuer": "b"}),
+            ({"issuer": ["a", "b"]}, {"issuer": ["c"]}),
+            ({"audience": "a"}, {"audience": "b"}),
+            ({"audience": ["a", "b"]}, {"audience": ["c"]}),
+            ({"audience": "a"}, {}),
+        ],
     )
     def test_it_is_allowed_where_issuer_or_audience_differ(self, one, other):
         a, b = (make_manager(SECRET, name=name, **settings) for name, settings in (("a", one), ("b", other)))

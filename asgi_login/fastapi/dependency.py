@@ -9,7 +9,7 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
 from asgi_login.attributes import FixedAttributes
-from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refusal
+from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refusal, token_of
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
@@ -19,6 +19,7 @@ from asgi_login.loader import UserLoader
 from asgi_login.manager_clashes import check_newcomer
 from asgi_login.sessions import keep_session
 from asgi_login.starlette import answer_auth_error
+from asgi_login.tokens import VerifiedToken
 
 UserT = TypeVar("UserT")
 
@@ -79,7 +80,7 @@ class Authentication(Generic[UserT]):
     async def subject(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> str:
         """Return the `sub` of the user, or raise what keeps the request out of the route."""
         auth = await self._admitted(connection, security_scopes)
-        return cast("str", auth.claims["sub"])
+        return cast("VerifiedToken", token_of(auth)).sub
 
     async def _admitted(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check | None = None

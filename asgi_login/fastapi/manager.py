@@ -40,8 +40,8 @@ class CoreSettings(TypedDict, total=False):
     """What else LoginManager takes: the arguments of `asgi_login.LoginManager`."""
 
     transports: Iterable[Transport]
-    issuer: str | None
-    audience: str | None
+    issuer: str | Sequence[str] | None
+    audience: str | Sequence[str] | None
     leeway: timedelta
     public_url: str | None
     insecure_any_audience: bool

@@ -22,7 +22,7 @@ from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
 from asgi_login.settings import Refresh, Sessions, positive_timedelta
 from asgi_login.stores import Store
-from asgi_login.tokens import KeySet, Secret, TokenCodec, check_scope_names, claim_rules, peek_expiry
+from asgi_login.tokens import KeySet, Secret, check_scope_names, claim_rules, codec_for, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie
 
 UserT = TypeVar("UserT")
@@ -36,14 +36,16 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
         secret: The key, in one of these forms, or a sequence of them, of which the first signs and all verify:
             a str or bytes of at least 32 random bytes; a PEM together with `algorithm`; a dict with "private_key"
             and "password" for an encrypted PEM; an object with `get_secret_value()` that hides one of these, like
-            pydantic's SecretStr; a Key.
+            pydantic's SecretStr; a Key; an Issuer of asgi_login.issuers, for the keys of an identity provider.
         token_url: Where clients log in, for OpenAPI and documentation; None if tokens come from elsewhere.
         algorithm: The algorithm of a secret that is not a Key: "HS256", or "RS256" and others for a PEM.
         transports: Where tokens travel. Headers are read before cookies.
         default_expiry: How long access tokens live, as a timedelta.
         scopes: The OAuth scopes of the application, each with a description, for OpenAPI.
-        issuer: The claim `iss` that is written and required. None writes none and accepts any.
-        audience: The claim `aud` that is written and required. None writes none and refuses tokens that have one.
+        issuer: The claim `iss` of the manager's own tokens, which is written and required; of several, the first is
+            written and each is accepted. None writes none and accepts any.
+        audience: The claim `aud` that is written and required; of several, the first is written and each is accepted.
+            None writes none and refuses tokens that have one.
         leeway: By how much clocks may differ, at most 5 minutes.
         public_url: The origin of this site, like "https://shop.example.com", for `next` if the login page is on another
             site.
@@ -86,8 +88,8 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
         transports: Iterable[Transport] = (BearerTransport(),),
         default_expiry: timedelta = timedelta(minutes=15),
         scopes: Mapping[str, str] | None = None,
-        issuer: str | None = None,
-        audience: str | None = None,
+        issuer: str | Sequence[str] | None = None,
+        audience: str | Sequence[str] | None = None,
         leeway: timedelta = timedelta(0),
         public_url: str | None = None,
         insecure_any_audience: bool = False,
@@ -123,7 +125,7 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
         self._config = Config(
             name=name,
             realm=realm,
-            tokens=TokenCodec(KeySet.of(secret, algorithm), rules, clock=clock, cache_size=token_cache_size),
+            tokens=codec_for(KeySet.of(secret, algorithm), rules, clock=clock, cache_size=token_cache_size),
             loader=self._loader,
             clock=clock,
             transports=transports,
@@ -316,7 +318,9 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
         record.cookies = {**record.cookies, **cookies}
         starting = starting_of(self._config, token, remembered_until=remembered_until)
         listing = listing_of(self._config, scope, token, remembered_until=remembered_until)
-        record.writes = (*record.writes, *filter(None, (starting, listing)))
+        writes = [write for write in (starting, listing) if write is not None]
+        if writes:
+            record.writes = (*record.writes, *writes)
         # Who is told 503 must not find themselves logged in, by a login that would not be remembered.
         record.cookies_if_unwritten = {**record.cookies_if_unwritten, **log_out(self._config)}
 

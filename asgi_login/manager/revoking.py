@@ -13,7 +13,7 @@ from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.sessions import device_of, list_device
 from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Device, Revocation, Store
-from asgi_login.tokens import ACCESS, REFRESH, REMEMBER, SESSION, VerifiedToken, is_text
+from asgi_login.tokens import ACCESS, REFRESH, REMEMBER, SESSION, UnknownKey, VerifiedToken, is_text
 from asgi_login.transports import CookieTransport
 
 T = TypeVar("T")
@@ -38,16 +38,21 @@ class Revoking:
             ServiceUnavailable: The store did not say that it was written.
             ValueError: The manager has no store.
         """
-        revocation = _revocation(self._config)
+        revocation, tokens = _revocation(self._config), self._config.tokens
         if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError(f"revoke_token takes the token as a str, not {type(token).__name__}")
         try:
-            verified = self._config.tokens.read(token.encode("ascii"), _ALL_KINDS)
+            raw = token.encode("ascii")
         except UnicodeEncodeError:
             raise InvalidToken("not ASCII") from None
+        try:
+            verified = tokens.read(raw, _ALL_KINDS)
+        except UnknownKey as unknown:
+            await unknown.learn()
+            verified = tokens.read(raw, _ALL_KINDS)
         if verified.kind != ACCESS:
             await self.revoke_session(_text_claim(verified, "sid"))
-        elif (until := verified.exp + self._config.tokens.rules.leeway) > self._config.clock():
+        elif (until := verified.exp + tokens.rules.leeway) > self._config.clock():
             with answering_own_end():
                 await _in_request(revocation.end_token(_text_claim(verified, "jti"), until))
 

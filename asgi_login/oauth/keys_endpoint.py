@@ -21,7 +21,8 @@ class KeysEndpoint(Endpoint):
 
     Raises:
         TypeError: `manager` is none.
-        ValueError: One of its keys is a secret, which whoever verifies with it could also sign with.
+        ValueError: One of its keys is a secret, which whoever verifies with it could also sign with; or it has only
+            those of an Issuer, which publishes them itself.
 
     A service is sure to know a key a quarter of an hour after it was published: add a new key as the last of the
     manager's keys, and make it the first, which signs, after that.
@@ -32,6 +33,11 @@ class KeysEndpoint(Endpoint):
     def __init__(self, manager: HasConfig, path: str = "/.well-known/jwks.json") -> None:
         super().__init__(manager, path)
         keys = [key.jwk for key in self._config.tokens.keys]
+        if not keys:
+            raise ValueError(
+                "a KeysEndpoint publishes keys, and this manager has only those of an Issuer, which publishes them "
+                "itself: leave the endpoint out"
+            )
         if None in keys:
             raise ValueError(
                 "a KeysEndpoint publishes keys, and this manager has a secret (HS256, HS384 or HS512): sign with a "

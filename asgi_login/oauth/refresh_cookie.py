@@ -142,6 +142,9 @@ class RefreshCookie(FixedAttributes):
             _log.info("%s: CrossOriginRequest: %s", request_line(scope), problem)
             error, vary = CrossOriginRequest, (b"vary", b"Origin, Sec-Fetch-Site")
             raise OAuthError(error.error, error.description, status=error.status, headers=[vary])
+
+    def warn_if_dropped(self, scope: Scope) -> None:
+        """Log why a browser will not keep the cookie that the answer to a request sets."""
         if self._transport.is_dropped_by(header(scope, b"origin") or b""):
             _log.warning(
                 "%s: comes over plain http, where browsers drop the Secure cookie of the refresh token: serve the site "

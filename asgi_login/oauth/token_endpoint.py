@@ -91,7 +91,7 @@ class TokenEndpoint(Endpoint):
         except AuthError as problem:
             _log.info("%s: invalid_grant for a %s: %s", request_line(scope), grant_type, problem.reason)
             raise self._invalid_grant(grant_type, scope) from None
-        return self._issued(issued)
+        return self._issued(issued, scope)
 
     async def _refresh(
         self, scope: Scope, form: Mapping[str, str], client_id: str | None, scopes: Sequence[str] | None
@@ -123,7 +123,7 @@ class TokenEndpoint(Endpoint):
             raise InvalidToken("no cookie")
         return token
 
-    def _issued(self, issued: TokenPair | AccessToken) -> Answer:
+    def _issued(self, issued: TokenPair | AccessToken, scope: Scope) -> Answer:
         members: dict[str, object] = {
             "access_token": issued.access_token,
             "token_type": "Bearer",
@@ -135,6 +135,7 @@ class TokenEndpoint(Endpoint):
             return json_answer(members)
         if self._cookie is None:
             return json_answer({**members, "refresh_token": issued.refresh_token})
+        self._cookie.warn_if_dropped(scope)
         return json_answer(members).with_header(
             *self._cookie.set_cookie_header(issued.refresh_token, now=self._config.clock())
         )

@@ -13,7 +13,7 @@ All keys of a manager begin with `{PREFIX:NAME}:`, so that they lie in one slot 
     epoch    random, written once: another one means that the data was lost
 
 Read `store` first, then `channel`, which does what the protocol of stores says; `scripts` are the steps that the server
-does at once, and `connections` how it is reached.
+does at once, and `connections` how it is reached. `reader` is the connection on which the log is read.
 """
 
 try:

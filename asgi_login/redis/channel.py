@@ -129,11 +129,11 @@ class RedisChannel:
     async def read(self, position: str, *, wait: bool) -> Batch:
         """Return what was written after a position."""
         block = ("BLOCK", BLOCK_MS) if wait else ()
-        found = await self._connections.do("XREAD", "COUNT", _BATCH, *block, "STREAMS", self._log, position)
+        read = "XREAD", "COUNT", _BATCH, *block, "STREAMS", self._log, position
+        found, state = await self._connections.read(read, _script(STATE, (self._log, f"{self._keys}epoch"), ()))
         lines = _lines(found)
         entries = [entry for _, fields in lines if (entry := _entry(fields)) is not None]
-        keys = self._log, f"{self._keys}epoch"
-        now, epoch, role, writer = map(_text, await self._connections.do(*_script(STATE, keys, ())))
+        now, role, writer, epoch = _text(state).split(" ")
         await self._refuse_replica(role)
         last = lines[-1][0] if lines else position
         return Batch(entries, last, len(lines) < _BATCH, int(now) / 1000, epoch, writer)

@@ -3,7 +3,8 @@
 import asyncio
 import math
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Protocol, cast
 
@@ -13,6 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from asgi_login.errors import ServiceUnavailable
+from asgi_login.redis.reader import Command, Reader
 
 BLOCK_MS = 500
 """So long a read waits for the first entry."""
@@ -92,6 +94,8 @@ class Connections:
         self._replicas = replicas
         self._wait_ms = math.ceil(timeout.total_seconds() * 1000 * _WAIT_PART)
         self._clients: dict[asyncio.AbstractEventLoop, Client] = {}
+        # Those that nobody reads from at this moment.
+        self._readers: dict[asyncio.AbstractEventLoop, Reader] = {}
         self._lock = threading.Lock()
 
     def _client(self) -> Client:
@@ -106,6 +110,28 @@ class Connections:
     async def do(self, *command: object) -> Any:  # noqa: ANN401 - what redis-py gives
         """Return what the store answers to a command."""
         return await self._send(lambda: self._client().execute_command(*command))
+
+    async def read(self, *commands: Command) -> list[Any]:
+        """Return what the store answers to several commands of one slot, the first of which may wait.
+
+        They go out at once, on a connection that is kept for the next time. In a cluster each goes out by itself.
+        """
+        loop, client = asyncio.get_running_loop(), self._client()
+        if not isinstance(client, redis.asyncio.Redis):
+            return [await self.do(*command) for command in commands]
+        reader = self._readers.pop(loop, None)
+        if reader is None:
+            for gone in [one for one in tuple(self._readers) if one.is_closed()]:
+                self._readers.pop(gone, None)
+            reader = Reader(client)
+        try:
+            with _in_words_of_the_protocol():
+                answers = await reader.send(commands)
+        except BaseException:
+            await reader.close()
+            raise
+        self._readers[loop] = reader
+        return answers
 
     async def write(self, *command: object) -> Any:  # noqa: ANN401
         """The same, and wait until the replicas have it."""
@@ -129,30 +155,58 @@ class Connections:
         return answers
 
     async def _send(self, command: Callable[[], Awaitable[Any]]) -> Any:  # noqa: ANN401
-        """Return the answer, or raise what the protocol of stores says in place of an error of redis-py."""
-        try:
+        with _in_words_of_the_protocol():
             try:
                 return await command()
             except redis.exceptions.ReadOnlyError:
                 # The connection is older than a failover, and its server is a replica now.
                 await self.leave()
                 return await command()
-        except redis.exceptions.TimeoutError as problem:
-            raise TimeoutError(str(problem)) from None
-        except redis.exceptions.ConnectionError as problem:
-            raise ConnectionError(str(problem)) from None
-        except (redis.exceptions.RedisError, redis.exceptions.RedisClusterException) as problem:
-            raise ServiceUnavailable(f"{type(problem).__name__}: {problem}") from None
+            except RuntimeError as problem:
+                if not _is_of_uvloop(problem):
+                    raise
+                # Nothing was sent. Other connections in the pool broke at the same moment, and redis-py cannot tell.
+                await self.leave()
+                return await command()
 
     async def leave(self) -> None:
         """Drop the connections to a server that became a replica, so that the next ones find the one that writes."""
         client = self._client()
+        await self._close_reader()
         if isinstance(client, redis.asyncio.Redis):
             await client.connection_pool.disconnect(inuse_connections=False)
 
     async def close(self) -> None:
         """Close the client of the running event loop, unless it is the application's own."""
+        await self._close_reader()
         with self._lock:
             client = self._clients.pop(asyncio.get_running_loop(), None)
         if client is not None and not self._is_ready:
             await client.aclose()
+
+    async def _close_reader(self) -> None:
+        reader = self._readers.pop(asyncio.get_running_loop(), None)
+        if reader is not None:
+            await reader.close()
+
+
+@contextmanager
+def _in_words_of_the_protocol() -> Generator[None]:
+    """Raise what the protocol of stores says in place of an error of redis-py."""
+    try:
+        yield
+    except redis.exceptions.TimeoutError as problem:
+        raise TimeoutError(str(problem)) from None
+    except redis.exceptions.ConnectionError as problem:
+        raise ConnectionError(str(problem)) from None
+    except (redis.exceptions.RedisError, redis.exceptions.RedisClusterException) as problem:
+        raise ServiceUnavailable(f"{type(problem).__name__}: {problem}") from None
+    except RuntimeError as problem:
+        if not _is_of_uvloop(problem):
+            raise
+        raise ConnectionError(str(problem)) from None
+
+
+def _is_of_uvloop(problem: RuntimeError) -> bool:
+    """Tell whether uvloop says that a connection is closed, where asyncio has an OSError and redis-py expects one."""
+    return "the handler is closed" in str(problem)

@@ -98,12 +98,12 @@ local version = string.match(server, 'redis_version:(%d+)')
 return {at, epoch, role, id, last[1] and last[1][1] or '0-0', limit or '', policy or '', version or ''}
 """
 )
-# KEYS: log, epoch.
+# KEYS: log, epoch. Each process asks twice a second: one text is read faster than a list of four.
 STATE = (
     _PRELUDE
     + """
 local at, role, id = state()
-return {at, redis.call('GET', KEYS[2]) or '', role, id}
+return table.concat({at, role, id, redis.call('GET', KEYS[2]) or ''}, ' ')
 """
 )
 # KEYS: devices. ARGV: sid, device, until, most.

@@ -29,7 +29,7 @@ def find_remembered(config: Config, scope: Scope) -> VerifiedToken | None:
     Raises:
         InvalidToken: Whatever is wrong with it.
     """
-    if config.remember_cookie is None or not config.tokens.keys.signing_key.can_sign:
+    if config.remember_cookie is None or not config.tokens.keys.can_sign:
         return None
     token = config.remember_cookie.extract(scope)
     return read_remembered(config, token) if token else None

@@ -75,7 +75,7 @@ def _began(claims: Mapping[str, object]) -> float:
 
 
 def _memo_of(config: Config, token: VerifiedToken) -> SessionMemo:
-    settings, can_sign = session_settings(config), config.tokens.keys.signing_key.can_sign
+    settings, can_sign = session_settings(config), config.tokens.keys.can_sign
     is_renewed = can_sign and token.iat is not None
     looks = can_sign and settings.protection is not None
     return SessionMemo(
@@ -166,9 +166,10 @@ def start_session(
         UnacceptableTokenError: The session is over, or begins in the future.
         ValueError: The manager has no cookie or no private key, or the cookie would be too long for browsers.
     """
-    settings, key = session_settings(config), config.tokens.keys.signing_key
-    if not key.can_sign:
-        raise ValueError("this manager has only a public key and cannot log anybody in; pass the private key")
+    settings = session_settings(config)
+    if not config.tokens.keys.can_sign:
+        raise ValueError("this manager has no key that signs and cannot log anybody in; pass a private key or a secret")
+    key = config.tokens.keys.signing_key
     return _seal(config, {**claims, **stamp_claim(config, user), "fp": _client(settings, key, scope)}, key, now=now)
 
 

@@ -1,7 +1,9 @@
 """TokenCodec: the keys that sign them, what they may claim, and how they are issued and verified.
 
 Read `verified` first, which is what comes out; then `codec`, which issues and verifies. It builds on the others:
-`keys` (with `key_material`, `key_forms` and `keyset`), `claims`, `cache`, `strict_json` and `base64url`.
+`keys` (with `key_material`, `key_forms` and `keyset`), `parts`, `claims`, `cache`, `strict_json` and `base64url`.
+`foreign_codec` also verifies tokens of other issuers, with `foreign_rules` for their claims and `foreign_keys` for
+their keys.
 """
 
 from asgi_login.tokens.base64url import encode
@@ -16,8 +18,12 @@ from asgi_login.tokens.codec import (
     UnacceptableTokenError,
     peek_expiry,
 )
+from asgi_login.tokens.foreign_codec import codec_for
+from asgi_login.tokens.foreign_keys import ForeignKey, ForeignKeys, UnknownKey
+from asgi_login.tokens.foreign_rules import ForeignRules, rules_of_issuer
 from asgi_login.tokens.keys import Key
 from asgi_login.tokens.keyset import KeySet, Secret
+from asgi_login.tokens.strict_json import InvalidJSON, parse_object
 from asgi_login.tokens.verified import Claims, InvalidClaims, SessionMemo, VerifiedToken, check_times
 
 __all__ = [
@@ -27,18 +33,26 @@ __all__ = [
     "REMEMBER",
     "SESSION",
     "Claims",
+    "ForeignKey",
+    "ForeignKeys",
+    "ForeignRules",
     "InvalidClaims",
+    "InvalidJSON",
     "Key",
     "KeySet",
     "Secret",
     "SessionMemo",
     "TokenCodec",
     "UnacceptableTokenError",
+    "UnknownKey",
     "VerifiedToken",
     "check_scope_names",
     "check_times",
     "claim_rules",
+    "codec_for",
     "encode",
     "is_text",
+    "parse_object",
     "peek_expiry",
+    "rules_of_issuer",
 ]

@@ -4,7 +4,7 @@ Nothing is coerced. With `int("12")`, `str(7)` or a truthy `true`, a claim could
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import lru_cache
@@ -30,15 +30,19 @@ class ClaimRules:
     """The rules of one manager, in addition to those of the RFCs.
 
     Attributes:
-        issuer: The `iss` that is written and required, or None.
-        audience: The `aud` that is written and required, or None: then a token with `aud` is refused.
+        issuer: The `iss` that is written, or None.
+        issuers: Those that are accepted; if there are none, any is.
+        audience: The `aud` that is written, or None.
+        audiences: Those that are accepted; if there are none, a token with `aud` is refused.
         any_audience: Whether any `aud` is accepted.
         leeway: Seconds by which clocks may differ, 0 to 300.
         longest: Seconds for which a token may live at most, or None.
     """
 
     issuer: str | None = None
+    issuers: frozenset[str] = frozenset()
     audience: str | None = None
+    audiences: frozenset[str] = frozenset()
     any_audience: bool = False
     leeway: float = 0
     longest: float | None = None
@@ -52,23 +56,33 @@ class ClaimRules:
         sub = claims.get("sub")
         if not is_text(sub):
             raise _no_text("sub")
+        if "iss" in claims and not is_text(claims["iss"]):
+            raise _no_text("iss")
+        if self.issuers and claims.get("iss") not in self.issuers:
+            raise InvalidClaims("iss: another issuer", foreign=True)
+        if "aud" in claims or self.audiences:
+            self.check_audience(claims.get("aud"), "aud")
+        return self.to_token(claims, kind=kind, kid=kid, sub=sub, scopes=scopes_of(claims))
+
+    def to_token(
+        self, claims: dict[str, object], *, kind: str, kid: str, sub: str, scopes: frozenset[str]
+    ) -> VerifiedToken:
+        """Check what is the same for every issuer, but not the times, and return the token.
+
+        Raises:
+            InvalidClaims: A rule is broken.
+        """
         if "jti" in claims and not is_text(claims["jti"]):
             raise _no_text("jti")
         if "cnf" in claims:
             # RFC 9449 §7.2, RFC 8705 §3: a token bound to a key must not pass as a bearer token.
             raise InvalidClaims("cnf: the token is bound to a key and is no bearer token")
-        if "iss" in claims and not is_text(claims["iss"]):
-            raise _no_text("iss")
-        if self.issuer is not None and claims.get("iss") != self.issuer:
-            raise InvalidClaims("iss: another issuer", foreign=True)
-        if "aud" in claims or self.audience is not None:
-            self._check_audience(claims)
         return VerifiedToken(
             kind,
             kid,
             sub,
             MappingProxyType(claims),
-            _scopes(claims),
+            scopes,
             _numeric_date(claims, "exp"),
             _numeric_date(claims, "nbf") if "nbf" in claims else None,
             _numeric_date(claims, "iat") if "iat" in claims else None,
@@ -87,14 +101,22 @@ class ClaimRules:
         if self.longest is not None and token.exp > min(now, now if token.iat is None else token.iat) + self.longest:
             raise InvalidClaims("exp: the token lives longer than the store remembers what was ended")
 
-    def _check_audience(self, claims: Claims) -> None:
-        value = claims.get("aud")
+    def check_audience(self, value: object, name: str) -> None:
+        """Check the audience of a token.
+
+        Args:
+            value: What the claim holds, or None.
+            name: What the claim is called.
+
+        Raises:
+            InvalidClaims: It is missing, malformed or another one.
+        """
         audiences = cast("tuple[object, ...]", value) if type(value) is tuple else (value,)
         if not all(type(one) is str for one in audiences):
-            raise InvalidClaims("aud: missing, or neither a string nor a list of strings")
+            raise InvalidClaims(f"{name}: missing, or neither a string nor a list of strings")
         # RFC 7519 §4.1.3: whoever is not identified in the claim must refuse the token.
-        if not self.any_audience and self.audience not in audiences:
-            raise InvalidClaims("aud: another audience", foreign=True)
+        if not self.any_audience and self.audiences.isdisjoint(audiences):
+            raise InvalidClaims(f"{name}: another audience", foreign=True)
 
 
 def is_text(value: object) -> TypeGuard[str]:
@@ -118,31 +140,45 @@ def _numeric_date(claims: Claims, name: str) -> float:
     raise InvalidClaims(f"{name}: missing, or not a NumericDate")
 
 
-def _scopes(claims: Claims) -> frozenset[str]:
-    """Return the granted scopes: `scope` (RFC 8693 §4.2) or fastapi-login's `scopes`, never both."""
+def scopes_of(claims: Claims) -> frozenset[str]:
+    """Return the granted scopes: `scope` (RFC 8693 §4.2) or fastapi-login's `scopes`, never both.
+
+    Raises:
+        InvalidClaims: They are neither scopes separated by spaces nor a list of scopes.
+    """
     if "scope" in claims:
-        value = claims["scope"]
-        if type(value) is not str:
-            raise InvalidClaims("scope: not a string")
         if "scopes" in claims:
             raise InvalidClaims("scope and scopes in one token")
-        return _split(value)
+        return scopes_of_value(claims["scope"], "scope")
     if "scopes" not in claims:
         return frozenset()
     value = claims["scopes"]
-    if type(value) is not tuple:
+    if type(value) is str:
         raise InvalidClaims("scopes: not a list")
+    return scopes_of_value(value, "scopes")
+
+
+def scopes_of_value(value: object, name: str) -> frozenset[str]:
+    """Return the scopes that a claim of this name holds: one text, or a list.
+
+    Raises:
+        InvalidClaims: It holds something else.
+    """
+    if type(value) is str:
+        return _split(value, name)
+    if type(value) is not tuple:
+        raise InvalidClaims(f"{name}: neither a string nor a list")
     scopes = cast("tuple[object, ...]", value)
     if not all(type(scope) is str and _SCOPE.fullmatch(scope) for scope in scopes):
-        raise InvalidClaims("scopes: not a list of scope tokens")
+        raise InvalidClaims(f"{name}: not a list of scope tokens")
     return frozenset(cast("tuple[str, ...]", scopes))
 
 
 # There are many tokens, but an issuer grants few different sets of scopes.
 @lru_cache(maxsize=256)
-def _split(scope: str) -> frozenset[str]:
+def _split(scope: str, name: str) -> frozenset[str]:
     if _SCOPES.fullmatch(scope) is None:
-        raise InvalidClaims("scope: not scope tokens separated by single spaces")
+        raise InvalidClaims(f"{name}: not scope tokens separated by single spaces")
     return frozenset(scope.split(" ")) if scope else frozenset()
 
 
@@ -165,27 +201,40 @@ def check_scope_names(argument: str, scopes: Iterable[str]) -> tuple[str, ...]:
 
 
 def claim_rules(
-    issuer: str | None,
-    audience: str | None,
+    issuer: str | Sequence[str] | None,
+    audience: str | Sequence[str] | None,
     leeway: timedelta,
     *,
     insecure_any_audience: bool,
     longest: timedelta | None = None,
 ) -> ClaimRules:
     """Validate the settings and return the rules."""
-    for name, value in {"issuer": issuer, "audience": audience}.items():
-        if value is not None and not is_text(value):
-            raise ValueError(f"{name} is a non-empty string of at most 255 characters without controls, or None")
-    if audience is not None and insecure_any_audience:
+    issuers, audiences = _texts("issuer", issuer), _texts("audience", audience)
+    if audiences and insecure_any_audience:
         raise ValueError("audience= and insecure_any_audience=True contradict each other: choose one")
     if not isinstance(leeway, timedelta):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"leeway is a timedelta, not {type(leeway).__name__}")
     if not timedelta(0) <= leeway <= MAX_LEEWAY:
         raise ValueError("leeway is between 0 and 5 minutes; clocks further apart want NTP, not leeway")
     return ClaimRules(
-        issuer=issuer,
-        audience=audience,
+        issuer=issuers[0] if issuers else None,
+        issuers=frozenset(issuers),
+        audience=audiences[0] if audiences else None,
+        audiences=frozenset(audiences),
         any_audience=insecure_any_audience,
         leeway=leeway.total_seconds(),
         longest=None if longest is None else longest.total_seconds(),
     )
+
+
+def _texts(name: str, value: str | Sequence[str] | None) -> Sequence[str]:
+    """Return the values of a setting that takes one or several."""
+    if value is None:
+        return ()
+    # Only what has an order, because the first is written.
+    values = [value] if isinstance(value, str) else value
+    if not isinstance(values, (list, tuple)) or not values or not all(is_text(one) for one in values):
+        raise ValueError(
+            f"{name} is a non-empty string of at most 255 characters without controls, a list of these, or None"
+        )
+    return values

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from copy import copy
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 Claims: TypeAlias = Mapping[str, object]
 """The claims of a verified token: read-only at every depth."""
@@ -21,6 +21,14 @@ class InvalidClaims(ValueError):
         super().__init__(reason)
         self.expired = expired
         self.foreign = foreign
+
+
+class Origin(Protocol):
+    """The key of another issuer."""
+
+    def is_current(self) -> bool:
+        """Tell whether what it has signed still counts."""
+        ...
 
 
 class SessionMemo:
@@ -53,6 +61,7 @@ class VerifiedToken:
         scopes: The OAuth scopes.
         exp, nbf, iat, auth_time: In seconds since the epoch.
         valid_from, valid_until: The token is valid between these times, leeway included.
+        origin: The key of another issuer that signed it, or None for a key of the manager's own.
         session_memo: For a session, what was computed when it was first used.
         good_since: With a store, since when the token is known not to have been ended: see `stores.entry.Revocable`.
     """
@@ -66,6 +75,7 @@ class VerifiedToken:
         "kid",
         "kind",
         "nbf",
+        "origin",
         "scopes",
         "session_memo",
         "sub",
@@ -100,6 +110,7 @@ class VerifiedToken:
             starts = max(starts, nbf or 0, auth_time or 0)
         self.valid_from: float = starts - leeway
         self.valid_until: float = exp + leeway
+        self.origin: Origin | None = None
         self.session_memo: SessionMemo | None = None
         self.good_since: float = 0.0
 

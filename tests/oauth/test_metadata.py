@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from asgi_login import Key
+from asgi_login.issuers import Issuer
 from asgi_login.oauth import Endpoints, KeysEndpoint, RevocationEndpoint, ServerMetadata, TokenEndpoint
 
 WELL_KNOWN = "/.well-known/oauth-authorization-server"
@@ -198,13 +199,20 @@ class TestKeys:
 
     def test_every_key_is_published_in_order(self):
         new, old = Key(ec_pem(), "ES256", kid="new"), Key(public_pem(rsa_pem()), "RS256", kid="old")
-        answer = request(KeysEndpoint(make_manager([new, old])))
+        answer = request(KeysEndpoint(make_manager([new, old], audience="shop")))
         assert [key["kid"] for key in answer.json()["keys"]] == ["new", "old"]
 
     def test_a_manager_with_a_secret_is_refused(self):
         for secret in (SECRET, [Key(ec_pem(), "ES256"), Key(SECRET)]):
             with pytest.raises(ValueError, match="this manager has a secret"):
                 KeysEndpoint(make_manager(secret))
+
+    def test_a_manager_with_an_issuer_publishes_its_own_keys_and_needs_some(self):
+        provider = Issuer("https://login.example")
+        answer = request(KeysEndpoint(make_manager([provider, Key(ec_pem(), "ES256", kid="own")], audience="shop")))
+        assert [key["kid"] for key in answer.json()["keys"]] == ["own"]
+        with pytest.raises(ValueError, match="only those of an Issuer, which publishes them itself"):
+            KeysEndpoint(make_manager(provider, audience="shop"))
 
     def test_it_is_read_only(self):
         app = KeysEndpoint(make_manager(Key(ec_pem(), "ES256")))

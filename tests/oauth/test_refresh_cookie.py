@@ -253,6 +253,8 @@ def test_for_development_it_travels_over_plain_http():
 
 def test_over_plain_http_the_log_says_why_the_cookie_is_dropped(page, caplog):
     headers = [(b"host", b"example.com"), (b"origin", b"http://example.com")]
+    assert page.refresh("nonsense", headers=headers, scheme="http").status == 400
+    assert "insecure_for_development" not in caplog.text
     assert page.refresh(pair_of(page.manager).refresh_token, headers=headers, scheme="http").status == 200
     [warning] = [one for one in caplog.records if "insecure_for_development" in one.getMessage()]
     assert warning.levelno == logging.WARNING

@@ -115,7 +115,7 @@ def test_a_public_half_of_an_old_key_neither_protects_nor_stamps():
     cookies = request(AuthMiddleware(log_in, old), "POST").all("set-cookie")
     session = next(line for line in cookies if "Max-Age=0" not in line).partition(";")[0]
     keys = [Key(other_rsa_pem(), "RS256"), Key(public_pem(rsa_pem()), "RS256")]
-    new = make_manager(keys, sessions=sessions, **settings)
+    new = make_manager(keys, sessions=sessions, insecure_any_audience=True, **settings)
     assert request(protected(new), headers=[("cookie", session)]).status == 401
     assert request(protected(old), headers=[("cookie", session)]).status == 200
 

@@ -337,7 +337,8 @@ def _holds(payload):
         )
         and not {"aud", "cnf"} & payload.keys()
         and not payload.keys() >= {"scope", "scopes"}
-        and (scope == "" or (type(scope) is str and all(map(_is_scope, scope.split(" ")))))
+        and (scope == "" or type(scope) in {str, list})
+        and (scope == "" or all(map(_is_scope, scope.split(" ") if type(scope) is str else scope)))
         and type(scopes) is list
         and all(map(_is_scope, scopes))
     )

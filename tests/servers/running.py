@@ -225,7 +225,7 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def running(kind, folder, port):
+def running(kind, folder, port, environment=None):
     """Run a server until the block ends; it may not listen yet when the block begins."""
     place = Place(folder, None if kind.unix else port)
     if kind.tls:
@@ -237,7 +237,7 @@ def running(kind, folder, port):
         subprocess.Popen(  # noqa: S603 - our own command
             [sys.executable, "-m", *map(str, kind.command(place))],
             cwd=TESTS,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths), **(environment or {})},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,

@@ -70,7 +70,8 @@ def test_a_client_counts_as_changed_under_a_key_whose_public_half_alone_was_kept
     browser = Browser.of(before)
     browser.login(before)
     assert browser.visit().fresh
-    browser.app = site(make_manager([SECRET, Key(public_pem(rsa_pem()), "RS256")], clock=clock, sessions=sessions))
+    keys = [SECRET, Key(public_pem(rsa_pem()), "RS256")]
+    browser.app = site(make_manager(keys, clock=clock, sessions=sessions, insecure_any_audience=True))
     for client in (HOME, CAFE):
         device = browser.copy(client=client)
         assert (device.visit().user, device.auth.fresh, device.auth.error) == (user, False, None)

@@ -11,10 +11,14 @@ from asgi_login import BearerTransport, CookieTransport, InvalidToken, Key, Logi
 class Users(dict):
     """Users whose stamp is their password's hash."""
 
-    def manager(self, clock, secret=SECRET, **settings):
+    def manager(self, clock, secret=SECRET, *, any_audience=False, **settings):
         sessions = Sessions(stamp=lambda user: user["hash"], **settings)
         manager = LoginManager(
-            secret, transports=[BearerTransport(), CookieTransport()], clock=clock, sessions=sessions
+            secret,
+            transports=[BearerTransport(), CookieTransport()],
+            clock=clock,
+            sessions=sessions,
+            insecure_any_audience=any_audience,
         )
 
         @manager.user_loader
@@ -127,5 +131,5 @@ def test_a_changed_stamp_ends_a_session_under_a_key_whose_public_half_alone_was_
     if jar == "remember":
         browser.close()
     users["ada"] = {"hash": "two"}
-    browser.app = site(users.manager(clock, [new, Key(public_pem(rsa_pem()), "RS256")]))
+    browser.app = site(users.manager(clock, [new, Key(public_pem(rsa_pem()), "RS256")], any_audience=True))
     assert not browser.visit().is_authenticated

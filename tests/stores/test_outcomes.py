@@ -101,6 +101,21 @@ def test_a_login_in_the_second_of_a_cut_off_lives_if_it_says_that_it_knew(place)
     place.run(main)
 
 
+def test_a_login_between_two_cut_offs_of_one_second_is_ended_and_one_after_them_lives(place):
+    async def main():
+        here, there = place.process(leeway=2), place.process(leeway=2)
+        await following(here, there)
+        await here.end_user("ada", keep=None)
+        between = token(int(now()), rev=here.known_cut_off("ada"))
+        await here.end_user("ada", keep=None)
+        after = token(int(now()), rev=here.known_cut_off("ada"))
+        await until(lambda: there.ends(between))
+        for process in (here, there, place.process(leeway=2)):
+            assert [await verdict(process, one) for one in (between, after)] == ["ended", "good"]
+
+    place.run(main)
+
+
 def test_a_login_between_two_logouts_everywhere_in_one_second_is_ended_by_the_second(place):
     async def main():
         here, there = place.process(), place.process()

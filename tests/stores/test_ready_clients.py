@@ -30,6 +30,7 @@ def test_a_client_is_taken_as_it_is_and_left_open(server, protocol, decode):
             for task in [task for task in asyncio.all_tasks() if "follower" in task.get_name()]:
                 task.cancel()
             await asyncio.sleep(0.05)
+            assert not client.connection_pool._in_use_connections
             assert await client.ping()
 
     asyncio.run(main())

@@ -43,7 +43,7 @@ REASONS = [
     (hs256(claims(iss=5)), f"iss: {TEXT}"),
     (hs256(claims(aud=5)), "aud: missing, or neither a string nor a list of strings"),
     (hs256(claims(aud="other")), "aud: another audience"),
-    (hs256(claims(scope=5)), "scope: not a string"),
+    (hs256(claims(scope=5)), "scope: neither a string nor a list"),
     (hs256(claims(scope="a  b")), "scope: not scope tokens separated by single spaces"),
     (hs256(claims(scope="a", scopes=["a"])), "scope and scopes in one token"),
     (hs256(claims(scopes="a")), "scopes: not a list"),

@@ -266,12 +266,14 @@ class TestScopes:
             ({"scope": "read write"}, {"read", "write"}),
             ({"scope": "read read"}, {"read"}),
             ({"scope": "!#$%&'()*+,-./:;<=>?@[]^_`{|}~ https://a.example/b.read"}, ...),
+            ({"scope": []}, set()),
+            ({"scope": ["read", "write"]}, {"read", "write"}),
             ({"scopes": []}, set()),
             ({"scopes": ["read"]}, {"read"}),
             ({"scopes": ["read", "write"]}, {"read", "write"}),
         ],
     )
-    def test_scope_is_a_string_and_scopes_a_list(self, granted, scopes):
+    def test_scope_is_a_string_or_a_list_and_scopes_a_list(self, granted, scopes):
         expected = set(granted["scope"].split(" ")) if scopes is ... else scopes
         auth = accepted(hs256(claims(**granted)))
         assert type(auth.scopes) is frozenset
@@ -280,7 +282,7 @@ class TestScopes:
     @pytest.mark.parametrize(
         "scope",
         [
-            *(None, 5, True, [], ["read"], {"read": 1}),
+            *(None, 5, True, [5], [""], ["read write"], [["read"]], ["a\nb"], {"read": 1}),
             *(" ", "read  write", " read", "read ", "read\twrite", "read\u00a0write", "read\u2028write", "read\u3000x"),
             *("read\r\nX: y", "read\n", 'read"', "read\\", "réad", "read\0", "\x7f"),
         ],
@@ -361,7 +363,7 @@ class TestKinds:
 
 
 @pytest.mark.parametrize("name", ["issuer", "audience"])
-@pytest.mark.parametrize("value", ["", "a" * 256, "a\nb", 5, b"app", ["app"]])
+@pytest.mark.parametrize("value", ["", "a" * 256, "a\nb", 5, b"app", [], ["app", ""], [5], {"app", "api"}])
 def test_a_setting_that_no_claim_can_equal_is_refused_by_its_name(name, value):
     with pytest.raises(ValueError, match=f"^{name} is a non-empty string of at most 255 characters"):
         make_manager(**{name: value})

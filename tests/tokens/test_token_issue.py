@@ -125,7 +125,7 @@ class TestIssue:
             {"nbf": NOW + 60},
             {"auth_time": NOW + 60},
             {"auth_time": True},
-            {"scope": ["a"]},
+            {"scope": [5]},
             {"scope": "a  b"},
             {"scopes": "a"},
             {"scope": "a", "scopes": ["a"]},

@@ -25,6 +25,7 @@ from asgi_login import (
     login_required,
     requires_scopes,
 )
+from asgi_login.issuers import Issuer
 from asgi_login.mcp import Verifier
 from asgi_login.oauth import (
     Endpoints,
@@ -45,6 +46,12 @@ class Hidden:
 
 
 hidden = LoginManager[str]([Hidden(), Key(Hidden()), {"private_key": Hidden(), "password": Hidden()}])
+
+provider = Issuer("https://login.example.com", algorithms=["RS256"], require={"token_use": "access"})
+local = Issuer.insecure_for_development("http://localhost:8080", timeout=timedelta(seconds=1), client=None)
+assert_type(local, Issuer)
+others = LoginManager[str](provider, audience="api")
+mixed = LoginManager[str]([Hidden(), provider, local], issuer="https://api.example.com", audience=["api", "old-api"])
 
 
 @dataclass

@@ -1,9 +1,6 @@
 """An MCP server where everybody has notes of their own. Clients find out by themselves where they get a token.
 
-Which ones are accepted is said by two variables; the authorization server is somebody else's, like Keycloak or Auth0:
-
-export ISSUER=https://login.example.com
-export PUBLIC_KEY=$(cat issuer.pem)
+export ISSUER=https://login.example.com URL=http://127.0.0.1:8000/mcp
 uvicorn examples.mcp_server:app
 """
 
@@ -14,10 +11,13 @@ import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 
-from asgi_login import AuthMiddleware, Gate, Key, LoginManager, Resource, current_auth
+from asgi_login import AuthMiddleware, Gate, LoginManager, Resource, current_auth
+from asgi_login.issuers import Issuer
 from asgi_login.oauth import Endpoints, ResourceMetadata
 
 ISSUER = os.environ.get("ISSUER", "https://login.example.com")
+# An authorization server on this machine, as in development, may speak plain http; any other must not.
+issuer = Issuer.insecure_for_development(ISSUER) if ISSUER.startswith("http://") else Issuer(ISSUER)
 # Its URL as clients see it. The authorization server writes it into each token as `aud`, because clients ask for that.
 resource = Resource(
     os.environ.get("URL", "http://127.0.0.1:8000/mcp"),
@@ -25,10 +25,7 @@ resource = Resource(
     scopes=["notes:read"],
     name="Notes",
 )
-# Without PUBLIC_KEY this raises an error that says so. Use the algorithm that your authorization server signs with.
-manager = LoginManager[str](
-    Key(os.environ.get("PUBLIC_KEY", ""), "RS256"), token_url=None, issuer=ISSUER, resource=resource, sessions=None
-)
+manager = LoginManager[str](issuer, token_url=None, resource=resource, sessions=None)
 server = MCPServer("notes")
 notes: defaultdict[str, list[str]] = defaultdict(list)  # instead of a database
 

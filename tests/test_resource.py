@@ -133,7 +133,14 @@ class TestAudience:
         token = factory(SECRET, resource=resource(), audience=URL).create_access_token(data={"sub": "ada"})
         assert parts(token)[1]["aud"] == URL
 
-    @pytest.mark.parametrize("audience", ["api", f"{URL}/", ""])
+    def test_it_may_be_one_of_several(self, factory):
+        manager = factory(SECRET, resource=resource(), audience=["api", URL])
+        manager.user_loader(lambda sub: sub)
+        for audience in ("api", URL):
+            token = factory(SECRET, audience=audience).create_access_token(data={"sub": "ada"})
+            assert asyncio.run(manager.authenticate_token(token)).user == "ada"
+
+    @pytest.mark.parametrize("audience", ["api", f"{URL}/", "", ["api", f"{URL}/"], ()])
     def test_another_audience_is_refused(self, factory, audience):
         with pytest.raises(ValueError, match=f"ask for tokens for '{URL}': leave audience= out"):
             factory(SECRET, resource=resource(), audience=audience)

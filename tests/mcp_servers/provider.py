@@ -1,4 +1,4 @@
-"""An authorization server that is not ours: the MCP SDK's own, with tokens that PyJWT signs."""
+"""An authorization server that is not ours: the MCP SDK's own, with tokens that PyJWT signs, and its published key."""
 
 import secrets
 import time
@@ -6,6 +6,7 @@ from contextvars import ContextVar
 
 import jwt
 from helpers import ec_pem
+from issuers.providers import jwk
 from mcp.server.auth.provider import (
     AuthorizationCode,
     OAuthAuthorizationServerProvider,
@@ -16,6 +17,8 @@ from mcp.server.auth.settings import ClientRegistrationOptions
 from mcp.shared.auth import OAuthToken
 from pydantic import AnyHttpUrl
 from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
 SCOPES = ["notes:read", "notes:write"]
 # Who is logged in there, in the browser that the client opens.
@@ -30,8 +33,6 @@ def access_token(
     client_id="a-client",
     scopes=SCOPES,
     lives=600,
-    pem=None,
-    algorithm="ES256",
     **claims,
 ):
     """Return an access token as the server issues them (RFC 9068)."""
@@ -39,7 +40,7 @@ def access_token(
     said = {"iss": issuer, "sub": sub, "aud": resource, "client_id": client_id, "iat": now, "exp": now + lives}
     said |= {"scope": " ".join(scopes), **claims}
     claimed = {name: value for name, value in said.items() if value is not None}
-    return jwt.encode(claimed, pem or ec_pem(), algorithm, {"typ": "at+jwt"})
+    return jwt.encode(claimed, ec_pem(), "ES256", {"typ": "at+jwt", "kid": "one"})
 
 
 class Provider(OAuthAuthorizationServerProvider):
@@ -86,6 +87,11 @@ def make_provider(issuer):
     """Return the server as an application; the header X-User is who is logged in."""
     everybody = ClientRegistrationOptions(enabled=True, valid_scopes=SCOPES)
     routes = create_auth_routes(Provider(issuer), AnyHttpUrl(issuer), client_registration_options=everybody)
+    # The SDK's server says nothing of keys.
+    found = {"issuer": issuer, "jwks_uri": f"{issuer}keys"}
+    published = {"keys": [jwk(kty="EC")]}
+    routes.append(Route("/.well-known/openid-configuration", lambda _: JSONResponse(found)))
+    routes.append(Route("/keys", lambda _: JSONResponse(published)))
     app = Starlette(routes=routes)
 
     async def with_user(scope, receive, send):

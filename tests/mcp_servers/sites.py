@@ -11,7 +11,6 @@ from fastmcp import FastMCP
 from fastmcp.server.auth import RemoteAuthProvider
 from fastmcp.server.dependencies import get_access_token as fastmcp_access_token
 from fastmcp.server.dependencies import get_http_request
-from helpers import ec_pem, public_pem
 from mcp.server.auth.middleware.auth_context import get_access_token
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import Context, MCPServer
@@ -20,7 +19,6 @@ from mcp_servers.provider import access_token, make_provider
 from asgi_login import (
     AuthMiddleware,
     Gate,
-    Key,
     LoginManager,
     MemoryStore,
     Resource,
@@ -28,6 +26,7 @@ from asgi_login import (
     current_auth,
     get_auth,
 )
+from asgi_login.issuers import Issuer
 from asgi_login.mcp import Verifier
 from asgi_login.oauth import Endpoints, ResourceMetadata
 
@@ -41,8 +40,8 @@ class DatabaseDownError(Exception):
 
 def make_manager(issuer, url):
     resource = Resource(url, authorization_servers=[issuer], scopes=NEEDED, name="Notes")
-    key = Key(public_pem(ec_pem()), "ES256")
-    manager = LoginManager(key, token_url=None, issuer=issuer, resource=resource, sessions=None, store=MemoryStore())
+    keys = Issuer.insecure_for_development(issuer)
+    manager = LoginManager(keys, token_url=None, resource=resource, sessions=None, store=MemoryStore())
 
     @manager.user_loader
     async def load(sub):
@@ -174,16 +173,19 @@ class _Server(uvicorn.Server):
 
 
 @contextmanager
-def running(kind):
-    """Serve both, each in a thread of its own."""
+def running(kind, *, with_provider=True):
+    """Serve both, each in a thread of its own; without the provider, its port answers nobody."""
     with ExitStack() as stack:
         listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
         first, origin = (f"http://127.0.0.1:{listener.getsockname()[1]}" for listener in listeners)
         # The SDK's server ends its name with a slash, and clients compare it to the byte.
         issuer = f"{first}/"
         manager = make_manager(issuer, f"{origin}/mcp")
-        for listener, app in zip(listeners, (make_provider(issuer), kind(manager)), strict=True):
-            stack.enter_context(serving(listener, app))
+        if with_provider:
+            stack.enter_context(serving(listeners[0], make_provider(issuer)))
+        else:
+            listeners[0].close()
+        stack.enter_context(serving(listeners[1], kind(manager)))
         yield Site(f"{origin}/mcp", issuer, manager)
 
 

@@ -2,37 +2,51 @@
 
 import asyncio
 import importlib
+import runpy
 import socket
 import sys
+from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
-from helpers import public_pem, rsa_pem
-from mcp_servers.clients import connected, said
-from mcp_servers.provider import access_token
+import uvicorn
+from mcp_servers.clients import connected, discovering, said
+from mcp_servers.provider import access_token, make_provider
 from mcp_servers.sites import serving
 
-ISSUER = "https://login.example.com"
+EXAMPLE = Path(__file__).parents[2] / "examples" / "mcp_server.py"
 
 
 @pytest.fixture
-def example(monkeypatch):
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}/mcp"
-        for name, value in {"ISSUER": ISSUER, "URL": url, "PUBLIC_KEY": public_pem(rsa_pem()).decode()}.items():
-            monkeypatch.setenv(name, value)
+def places(monkeypatch):
+    """Serve the example and an authorization server, and return their URLs."""
+    with ExitStack() as stack:
+        listeners = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(2)]
+        issuer, origin = (f"http://127.0.0.1:{listener.getsockname()[1]}/" for listener in listeners)
+        monkeypatch.setenv("ISSUER", issuer)
+        monkeypatch.setenv("URL", f"{origin}mcp")
         monkeypatch.delitem(sys.modules, "examples.mcp_server", raising=False)
-        with serving(listener, importlib.import_module("examples.mcp_server").app):
-            yield url
+        apps = make_provider(issuer), importlib.import_module("examples.mcp_server").app
+        for listener, app in zip(listeners, apps, strict=True):
+            stack.enter_context(serving(listener, app))
+        yield issuer, f"{origin}mcp"
 
 
-def token(url, sub, *scopes):
-    return access_token(ISSUER, sub, resource=url, scopes=scopes, pem=rsa_pem(), algorithm="RS256")
+@pytest.fixture
+def example(places):
+    return places[1]
 
 
-def test_everybody_has_notes_of_their_own(example):
+@pytest.fixture
+def token(places):
+    issuer, url = places
+    return lambda sub, *scopes: access_token(issuer, sub, resource=url, scopes=scopes)
+
+
+def test_everybody_has_notes_of_their_own(example, token):
     async def visit():
-        ada, bob = token(example, "ada", "notes:read", "notes:write"), token(example, "bob", "notes:read")
+        ada, bob = token("ada", "notes:read", "notes:write"), token("bob", "notes:read")
         async with connected(example, ada) as hers, connected(example, bob, "legacy") as his:
             assert await said(hers, "add_note", text="buy gears") == "added"
             refused = await his.call_tool("add_note", {"text": "buy bread"})
@@ -46,16 +60,28 @@ def test_everybody_has_notes_of_their_own(example):
     asyncio.run(visit())
 
 
-def test_a_client_is_told_where_tokens_come_from(example):
+def test_a_client_is_told_where_tokens_come_from(places):
+    issuer, example = places
     answer = httpx.post(example, trust_env=False)
     _, _, named = answer.headers["www-authenticate"].partition('resource_metadata="')
     described = httpx.get(named.removesuffix('"'), trust_env=False).json()
-    assert (described["resource"], described["authorization_servers"]) == (example, [ISSUER])
+    assert (described["resource"], described["authorization_servers"]) == (example, [issuer])
     assert described["resource_name"] == "Notes"
 
 
-def test_without_the_key_it_does_not_start(monkeypatch):
-    monkeypatch.delenv("PUBLIC_KEY", raising=False)
-    monkeypatch.delitem(sys.modules, "examples.mcp_server", raising=False)
-    with pytest.raises(ValueError, match="PEM"):
-        importlib.import_module("examples.mcp_server")
+def test_a_client_gets_its_token_by_itself(example):
+    async def visit():
+        auth, _ = discovering(example, "ada")
+        async with connected(example, auth) as client:
+            return (await client.call_tool("list_notes", {})).structured_content
+
+    assert asyncio.run(visit()) == {"result": []}
+
+
+def test_run_as_a_file_it_serves_on_this_machine_only(monkeypatch):
+    served = []
+    monkeypatch.delenv("ISSUER", raising=False)
+    monkeypatch.setattr(uvicorn, "run", lambda app, *, host, port: served.append((app, host, port)))
+    module = runpy.run_path(str(EXAMPLE), run_name="__main__")
+    assert served == [(module["app"], "127.0.0.1", 8000)]
+    assert "uvicorn examples.mcp_server:app" in module["__doc__"]

@@ -92,6 +92,14 @@ class TestRefusals:
         assert "www-authenticate" not in answer.headers
 
 
+@pytest.mark.parametrize(("kind", "status"), [(sites.gate, 503), (sites.verifier, 500), (sites.fastmcp_verifier, 500)])
+def test_while_the_keys_of_the_provider_cannot_be_had_no_token_is_called_invalid(kind, status):
+    with sites.running(kind, with_provider=False) as site, Wire(site.url) as wire:
+        assert wire.ask(None).status_code == 401
+        answer = wire.ask(site.token("ada"))
+        assert (answer.status_code, "www-authenticate" in answer.headers) == (status, False)
+
+
 class TestTwoUsers:
     """Of one client, so that nothing but the user tells them apart."""
 

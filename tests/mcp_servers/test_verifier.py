@@ -8,6 +8,9 @@ import sys
 import jwt
 import pytest
 from helpers import SECRET, Clock, make_manager
+from issuers.providers import URL as PROVIDER
+from issuers.providers import Provider
+from issuers.providers import token as provider_token
 from mcp.server.auth.provider import AccessToken, principal_components
 
 import asgi_login.fastapi
@@ -77,6 +80,24 @@ def test_of_several_audiences_the_resource_is_this_server():
     claims = {"sub": "ada", "aud": ["https://other.example.com", URL], "exp": now + 60}
     token = jwt.encode(claims, SECRET, "HS256", {"typ": "at+jwt"})
     assert asyncio.run(Verifier(manager).verify_token(token)).resource == URL
+
+
+@pytest.mark.parametrize(
+    ("audience", "claims", "resource"),
+    [
+        (None, {"client_id": URL, "aud": "something else"}, URL),
+        ([URL, "app"], {"client_id": "app", "aud": "something else"}, "something else"),
+    ],
+)
+def test_an_issuer_may_say_in_another_claim_whom_a_token_is_for(audience, claims, resource):
+    async def verify():
+        issuer = Provider().issuer(audience_claim="client_id", subject_claim="oid")
+        manager = make_manager(issuer, users=None, resource=RESOURCE, audience=audience)
+        return await Verifier(manager).verify_token(provider_token(oid="ada@example", **claims))
+
+    answer = asyncio.run(verify())
+    assert (answer.resource, answer.subject) == (resource, "ada@example")
+    assert principal_components(answer) == (claims["client_id"], PROVIDER, "ada@example")
 
 
 @pytest.mark.parametrize("token", ["", "nonsense", "é", "a b", "\x00", "a.b.c"])

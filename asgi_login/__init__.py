@@ -18,6 +18,7 @@ from asgi_login.grant import Grant
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.refresh import TokenPair
+from asgi_login.resource import Resource
 from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Device, MemoryStore
 from asgi_login.tokens import Key
@@ -44,6 +45,7 @@ __all__ = [
     "NotAuthenticated",
     "NotPermitted",
     "Refresh",
+    "Resource",
     "ServiceUnavailable",
     "Sessions",
     "TokenPair",

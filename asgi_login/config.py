@@ -16,6 +16,7 @@ from asgi_login.errors import (
     check_exception,
 )
 from asgi_login.loader import UserLoader, is_async_callable
+from asgi_login.resource import Resource
 from asgi_login.settings import Refresh, Sessions, check_login_url, check_type, is_route_name, positive_timedelta
 from asgi_login.stores import Revocation
 from asgi_login.tokens import TokenCodec, check_scope_names
@@ -46,6 +47,7 @@ class Config:
     default_expiry: timedelta
     sessions: Sessions | None
     refresh: Refresh | None
+    resource: Resource | None
     redirect_to: str | None
     not_authenticated_exception: ExceptionOrClass | None
     out_of_scope_exception: ExceptionOrClass | None
@@ -135,6 +137,7 @@ class Config:
         error.realm = self.realm
         error.public_url = self.public_url
         error.error_body = self.error_body
+        self.name_resource(error)
         if isinstance(error, LoginNotFresh):
             url = self.sessions.reauthenticate_at if self.sessions else None
         else:
@@ -142,6 +145,20 @@ class Config:
         error.login_is_route = url is not None and is_route_name(url)
         # A route name that no adapter has resolved is not an address.
         error.login_url = self.routes.get(url) if url is not None and is_route_name(url) else url
+        return error
+
+    def name_resource(self, error: AuthError, scopes: tuple[str, ...] = ()) -> AuthError:
+        """Add to an error where clients learn how to get a token, and for which scopes, and return it.
+
+        Args:
+            error: It is changed.
+            scopes: What is needed here; if that is nothing in particular, the challenge names those of the resource.
+        """
+        if self.resource is None:
+            return error
+        error.resource_metadata = self.resource.metadata_url
+        if error.status == 401:  # noqa: PLR2004
+            error.required = scopes or tuple(self.resource.scopes or ())
         return error
 
 

@@ -43,6 +43,9 @@ class AuthError(Exception):
         login_is_route: Whether `login_url` is the path of a route, which lies below the application's `root_path`.
         public_url: The origin of this site, for a login page on another one, or None.
         error_body: What makes `body`, where the manager has `error_body=`.
+        required: The scopes that the challenge names (RFC 6750 §3).
+        resource_metadata: The URL of the metadata that the challenge names (RFC 9728 §5.1), where the manager has
+            `resource=`.
     """
 
     reason: str = ""
@@ -54,6 +57,8 @@ class AuthError(Exception):
     login_is_route: bool = False
     public_url: str | None = None
     error_body: "Callable[[AuthError], Mapping[str, object]] | None" = None
+    required: tuple[str, ...] = ()
+    resource_metadata: str | None = None
 
     def __init__(self, reason: str = "") -> None:
         # No `args`: repr, error trackers and GraphQL layers show those.
@@ -69,7 +74,16 @@ class AuthError(Exception):
     @property
     def challenge(self) -> str | None:
         """The value of WWW-Authenticate (RFC 9110 §11.6.1), or None where no other credential would help."""
-        return f'Bearer realm="{self.realm}", error="{self.error}", error_description="{self.description}"'
+        return self._bearer(f'error="{self.error}"', f'error_description="{self.description}"')
+
+    def _bearer(self, *parameters: str) -> str:
+        """Return a challenge with these parameters, and what every one has."""
+        every = [f'realm="{self.realm}"', *parameters]
+        if self.required:
+            every.append(f'scope="{" ".join(self.required)}"')
+        if self.resource_metadata is not None:
+            every.append(f'resource_metadata="{self.resource_metadata}"')
+        return f"Bearer {', '.join(every)}"
 
     @property
     def body(self) -> Mapping[str, object]:
@@ -116,7 +130,7 @@ class NotAuthenticated(AuthError):
     @property
     def challenge(self) -> str:
         """RFC 6750 §3.1: without a credential the challenge has no error code."""
-        return f'Bearer realm="{self.realm}"'
+        return self._bearer()
 
 
 class InvalidToken(AuthError):
@@ -164,11 +178,6 @@ class InsufficientScope(AuthError):
         if not all(_SCOPE.fullmatch(scope) for scope in self.required):
             raise ValueError("required holds scopes, each without spaces, quotes and controls (RFC 6749 §3.3)")
 
-    @property
-    def challenge(self) -> str:
-        """RFC 6750 §3: `scope` names what is needed."""
-        return f'{super().challenge}, scope="{" ".join(self.required)}"' if self.required else f"{super().challenge}"
-
 
 class NotPermitted(AuthError):
     """The user is known, and a check of the application's says that they may not do this (403)."""
@@ -180,7 +189,7 @@ class NotPermitted(AuthError):
     @property
     def challenge(self) -> str:
         """RFC 6750 §3.1 has no code for this: no other token of this user would help."""
-        return f'Bearer realm="{self.realm}"'
+        return self._bearer()
 
 
 class CrossOriginRequest(AuthError):

@@ -43,6 +43,7 @@ import asgi_login.django
 import asgi_login.fastapi
 import asgi_login.issuers
 import asgi_login.litestar
+import asgi_login.mcp
 import asgi_login.oauth
 import asgi_login.quart
 import asgi_login.redis
@@ -298,6 +299,7 @@ MODULES = {
     "quart": asgi_login.quart,
     "litestar": asgi_login.litestar,
     "django": asgi_login.django,
+    "mcp": asgi_login.mcp,
     "oauth": asgi_login.oauth,
     "redis": asgi_login.redis,
     "issuers": asgi_login.issuers,
@@ -425,9 +427,9 @@ def test_the_reference_leaves_out_no_public_member(name):
 
 
 # Python's own, and what readers of a framework's page know from it.
-WELL_KNOWN = {*vars(builtins), *typing.__all__, *vars(collections.abc), "timedelta", "P", "R"}
+WELL_KNOWN = {*vars(builtins), *typing.__all__, *vars(collections.abc), "timedelta", "KW_ONLY", "P", "R"}
 WELL_KNOWN |= {"FastAPI", "HTTPConnection", "HTTPException", "SecurityScopes", "Starlette", "Quart", "WebSocket"}
-WELL_KNOWN |= {"InitPlugin", "ReceiveRoutePlugin", "httpx"}
+WELL_KNOWN |= {"AccessToken", "InitPlugin", "ReceiveRoutePlugin", "httpx"}
 
 
 def test_every_type_in_a_signature_is_public_well_known_or_explained():

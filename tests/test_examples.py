@@ -17,7 +17,7 @@ import pytest
 import uvicorn
 
 ROOT = Path(__file__).parents[1]
-# Those that check passwords; tests/issuers has the one that leaves this to an identity provider.
+# Those that check passwords; tests/issuers and tests/mcp_servers have those that leave this to others.
 EXAMPLES = sorted(path.stem for path in (ROOT / "examples").glob("*_app.py"))
 COOKIE = "__Host-access-token"
 REMEMBER_COOKIE = "__Host-default-remember-token"

@@ -79,6 +79,7 @@ class TestDefaults:
             "error_body": None,
             "store": None,
             "refresh": None,
+            "resource": None,
             "name": "default",
             "realm": "api",
             "token_cache_size": 4096,

@@ -33,6 +33,7 @@ NAMES = [
     "NotAuthenticated",
     "NotPermitted",
     "Refresh",
+    "Resource",
     "ServiceUnavailable",
     "Sessions",
     "TokenPair",

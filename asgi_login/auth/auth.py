@@ -212,17 +212,17 @@ def refusal(
     """
     auth = auth_of_manager(auth, manager)
     if auth._error is not None:
-        return auth._error.again()
+        return auth._config.name_resource(auth._error.again(), scopes)
     config, token = auth._config, auth._token
     if token is None:
-        return config.complete(NotAuthenticated("no credential"))
+        return config.name_resource(config.complete(NotAuthenticated("no credential")), scopes)
     over = end_of(config, token)
     if over is not None:
-        return config.complete(over)
+        return config.name_resource(config.complete(over), scopes)
     if not token.scopes.issuperset(scopes):
         return config.complete(_scope_missing(token, scopes))
     if fresh and not auth.fresh:
-        return config.complete(LoginNotFresh("the login is not fresh"))
+        return config.name_resource(config.complete(LoginNotFresh("the login is not fresh")), scopes)
     return None
 
 

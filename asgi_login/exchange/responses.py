@@ -61,19 +61,19 @@ def http_answer(error: AuthError, scope: Scope) -> tuple[Message, bytes]:
 
 
 def _shaped(error: AuthError, scope: Scope) -> AuthError:
-    """Return an error with the body that the request's manager shapes, also where the application raised its own."""
+    """Return an error as the request's manager has its answers, also where the application raised its own."""
     state: dict[str, object] = scope.get("state") or {}
     auth = state.get("auth")
     # What a manager has completed has its body, also where that is None.
     if "error_body" in vars(error) or not isinstance(auth, Auth):
         return error
-    shape = settings_of(auth).error_body  # pyright: ignore[reportUnknownArgumentType] - of whatever user
-    if shape is None:
+    config = settings_of(auth)  # pyright: ignore[reportUnknownArgumentType] - of whatever user
+    if config.error_body is None and config.resource is None:
         return error
     # A copy: the application may raise one instance in several applications.
     error = error.again()
-    error.error_body = shape
-    return error
+    error.error_body = config.error_body
+    return config.name_resource(error, error.required)
 
 
 def _error_answer(error: AuthError) -> tuple[Message, bytes]:

@@ -17,6 +17,7 @@ from asgi_login.fastapi.openapi import dependency_signature, security_dependenci
 from asgi_login.gates import Check
 from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
+from asgi_login.resource import Resource
 from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Store
 from asgi_login.tokens import Secret
@@ -49,6 +50,7 @@ class CoreSettings(TypedDict, total=False):
     error_body: Callable[[AuthError], Mapping[str, object]] | None
     store: Store | None
     refresh: Refresh | None
+    resource: Resource | None
     name: str
     realm: str
     token_cache_size: int

@@ -17,6 +17,7 @@ from asgi_login.manager.issuing import Issuing
 from asgi_login.manager.no_dependency import NotADependency
 from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of, starting_of
 from asgi_login.manager.settings_elsewhere import SET_ELSEWHERE
+from asgi_login.resource import Resource, audience_with
 from asgi_login.scope import AnyScope, HasScope
 from asgi_login.sessions import confirm, log_in, log_out, session_cookie
 from asgi_login.settings import Refresh, Sessions, positive_timedelta
@@ -59,6 +60,8 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
         store: What ends tokens and logins before their time, on every machine: MemoryStore, or RedisStore of
             asgi_login.redis. None ends nothing on the server.
         refresh: Settings of refresh tokens, or None for no refresh tokens. They need a store.
+        resource: What the tokens are for, and where clients that have none get one: each Bearer challenge says so, and
+            the URL of the Resource is the audience.
         name: A unique name, if several managers serve one application.
         realm: The realm of the WWW-Authenticate challenge (RFC 9110 §11.5).
         token_cache_size: How many verified tokens are cached; 0 turns the cache off.
@@ -97,6 +100,7 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
         error_body: Callable[[AuthError], Mapping[str, object]] | None = None,
         store: Store | None = None,
         refresh: Refresh | None = None,
+        resource: Resource | None = None,
         name: str = "default",
         realm: str = "api",
         token_cache_size: int = 4096,
@@ -106,7 +110,7 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
             raise ValueError("token_cache_size is a whole number of tokens; 0 keeps none")
         rules = claim_rules(
             issuer,
-            audience,
+            audience_with(resource, audience, any_audience=insecure_any_audience),
             leeway,
             insecure_any_audience=insecure_any_audience,
             longest=keep_of(store),
@@ -132,6 +136,7 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
             default_expiry=default_expiry,
             sessions=sessions,
             refresh=refresh,
+            resource=resource,
             redirect_to=redirect_to,
             not_authenticated_exception=not_authenticated_exception,
             out_of_scope_exception=out_of_scope_exception,

@@ -1,21 +1,20 @@
 """ServerMetadata: tells clients where the other endpoints are, and what they take (RFC 8414)."""
 
-import re
 from collections.abc import Sequence
 from copy import copy
 from typing import ClassVar, Final, Self
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 from asgi_login.application import encoded, server_root
 from asgi_login.config import Config, HasConfig
 from asgi_login.oauth.answers import Answer, json_answer
 from asgi_login.oauth.endpoint import Endpoint
+from asgi_login.resource import is_server_url
 from asgi_login.scope import Receive, Scope
 
 _WELL_KNOWN: Final = "/.well-known/oauth-authorization-server"
 # For whoever asks only: the server's root path is in it, which with some servers a client can choose.
 _KEPT: Final = (b"cache-control", b"private, max-age=300")
-_LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
 
 
 class ServerMetadata(Endpoint):
@@ -80,20 +79,9 @@ def _issuer(config: Config) -> str:
             "ServerMetadata names the issuer, and never reads it from Host: pass issuer='https://shop.example.com' to "
             "the LoginManager, which tokens then carry, or public_url="
         )
-    try:
-        parts = urlsplit(issuer)
-    except ValueError:
-        parts = urlsplit("")
-    if not _is_issuer(issuer, parts):
+    if not is_server_url(issuer):
         raise ValueError(
             f"ServerMetadata: an issuer is a URL like 'https://shop.example.com', without query and fragment, and with "
             f"https except on this machine (RFC 8414 §2); not {issuer!r}"
         )
     return issuer
-
-
-def _is_issuer(issuer: str, parts: SplitResult) -> bool:
-    if not re.fullmatch(r"[\x21-\x7e]+", issuer) or "?" in issuer or "#" in issuer or "@" in parts.netloc:
-        return False
-    is_secure = parts.scheme == "https" or (parts.scheme == "http" and _LOOPBACK.fullmatch(parts.netloc) is not None)
-    return bool(parts.netloc) and is_secure

@@ -6,14 +6,16 @@ from conformance.contract import Site
 from conformance.driver import bearer, cookie, http
 from conformance.logins import DatabaseDownError, Logins
 
-from asgi_login import Grant, Key, MemoryStore, Refresh
-from asgi_login.oauth import KeysEndpoint, RevocationEndpoint, ServerMetadata, TokenEndpoint
+from asgi_login import Grant, Key, MemoryStore, Refresh, Resource
+from asgi_login.oauth import KeysEndpoint, ResourceMetadata, RevocationEndpoint, ServerMetadata, TokenEndpoint
 
 pytestmark = pytest.mark.anyio
 
 FORM = ("content-type", "application/x-www-form-urlencoded")
 PASSWORD = b"grant_type=password&username=ada&password=right"
 KEY = Key.generate("ES256")
+RESOURCE = Resource("https://site.example/mcp", authorization_servers=["https://site.example"], scopes=["mcp:use"])
+RESOURCE_METADATA = "/.well-known/oauth-protected-resource/mcp"
 
 
 async def check(username, password):
@@ -22,12 +24,12 @@ async def check(username, password):
 
 def endpoints_of(manager):
     kinds = TokenEndpoint(manager, password=check), RevocationEndpoint(manager), KeysEndpoint(manager)
-    return [*kinds, ServerMetadata(manager)]
+    return [*kinds, ServerMetadata(manager), ResourceMetadata(manager)]
 
 
 @pytest.fixture
 def issuer():
-    return Logins(KEY, store=MemoryStore(), refresh=Refresh(), issuer="https://site.example", audience="site")
+    return Logins(KEY, store=MemoryStore(), refresh=Refresh(), issuer="https://site.example", resource=RESOURCE)
 
 
 @pytest.fixture
@@ -82,6 +84,10 @@ class TestTokens:
             ("GET", "/.well-known/jwks.json", b""),
             ("HEAD", "/.well-known/jwks.json", b""),
             ("GET", "/.well-known/oauth-authorization-server", b""),
+            ("GET", RESOURCE_METADATA, b""),
+            ("HEAD", RESOURCE_METADATA, b""),
+            ("OPTIONS", RESOURCE_METADATA, b""),
+            ("POST", RESOURCE_METADATA, b""),
         ],
     )
     async def test_the_whole_answer_is_that_of_a_bare_application(self, app, issuer, method, path, body):
@@ -115,3 +121,30 @@ class TestTokens:
     async def test_pages_beside_them_are_the_applications(self, app):
         assert (await http(app, "/public")).json["user"] is None
         assert (await http(app, "/auth/token/x", method="POST")).status == 404
+
+
+class TestResource:
+    NAMED = 'resource_metadata="https://site.example/.well-known/oauth-protected-resource/mcp"'
+
+    @pytest.mark.parametrize(
+        ("path", "scopes"),
+        [
+            ("/login", "mcp:use"),
+            ("/read", "read"),
+            ("/read-write", "read write"),
+            ("/admin/page", "admin"),
+            ("/bank/page", "mcp:use"),
+        ],
+    )
+    async def test_a_gate_says_where_tokens_come_from_and_for_which_scopes(self, app, path, scopes):
+        answer = await http(app, path)
+        assert answer.status == 401
+        assert answer.header("www-authenticate") == [f'Bearer realm="api", scope="{scopes}", {self.NAMED}']
+        answer = await http(app, path, headers=[bearer("nonsense")])
+        assert answer.status == 401
+        assert answer.header("www-authenticate")[0].endswith(f'invalid", scope="{scopes}", {self.NAMED}')
+
+    async def test_a_scope_that_is_missing_is_named_once(self, app, issuer):
+        answer = await http(app, "/read-write", headers=[bearer(issuer.token("ada", "read"))])
+        assert answer.status == 403
+        assert answer.header("www-authenticate")[0].endswith(f'grants", scope="read write", {self.NAMED}')

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import assert_type
 
+from mcp.server.auth.provider import TokenVerifier
+
 from asgi_login import (
     Auth,
     AuthMiddleware,
@@ -16,6 +18,7 @@ from asgi_login import (
     LoginManager,
     MemoryStore,
     Refresh,
+    Resource,
     TokenPair,
     Transport,
     fresh_login_required,
@@ -23,7 +26,16 @@ from asgi_login import (
     requires_scopes,
 )
 from asgi_login.issuers import Issuer
-from asgi_login.oauth import Endpoints, KeysEndpoint, RefreshCookie, RevocationEndpoint, ServerMetadata, TokenEndpoint
+from asgi_login.mcp import Verifier
+from asgi_login.oauth import (
+    Endpoints,
+    KeysEndpoint,
+    RefreshCookie,
+    ResourceMetadata,
+    RevocationEndpoint,
+    ServerMetadata,
+    TokenEndpoint,
+)
 
 
 class Hidden:
@@ -126,3 +138,8 @@ endpoints = [
 assert_type(endpoints[0].path, str)
 served = Endpoints(AuthMiddleware(app, issuing), *endpoints)
 in_front_of_an_endpoint = AuthMiddleware(TokenEndpoint(issuing), issuing)
+
+resource = Resource("https://mcp.example.com/mcp", authorization_servers=["https://login.example.com"], scopes=("use",))
+tools = LoginManager[User]("k" * 32, resource=resource)
+described = Endpoints(AuthMiddleware(Gate(app), tools), ResourceMetadata(tools))
+verifier: TokenVerifier = Verifier(tools)

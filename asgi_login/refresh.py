@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from asgi_login.config import Config
-from asgi_login.errors import InsufficientScope, InvalidToken
+from asgi_login.errors import InsufficientScope, InvalidToken, ServiceUnavailable
 from asgi_login.scope import Scope
 from asgi_login.sessions import (
     check_owner,
@@ -22,7 +22,7 @@ from asgi_login.sessions import (
 )
 from asgi_login.settings import Refresh
 from asgi_login.stores import Revocation
-from asgi_login.tokens import ACCESS, REFRESH, VerifiedToken, check_scope_names, is_text
+from asgi_login.tokens import ACCESS, REFRESH, InvalidClaims, VerifiedToken, check_scope_names, is_text
 
 _REFRESH_ONLY: Final = frozenset({REFRESH})
 # What is said by a refresh token alone.
@@ -154,7 +154,13 @@ def _read(config: Config, token: str, client_id: str | None) -> VerifiedToken:
     """
     try:
         # Not kept in the cache: it is used once.
-        shown = config.tokens.verify_uncached(token.encode("ascii"), _REFRESH_ONLY)
+        shown = config.tokens.read(token.encode("ascii"), _REFRESH_ONLY)
+        if config.clock() < shown.valid_from:
+            # Of another process, whose clock is ahead. After a 400 the client would drop what is good in a moment.
+            raise ServiceUnavailable("the refresh token was issued later than now: clocks differ by more than leeway")
+        config.tokens.rules.check_times(shown, config.clock())
+    except InvalidClaims as problem:
+        raise InvalidToken(str(problem), expired=problem.expired) from None
     except UnicodeEncodeError:
         raise InvalidToken("not ASCII") from None
     check_owner(config, shown)

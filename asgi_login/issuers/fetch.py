@@ -46,7 +46,7 @@ async def fetch_json(client: httpx.AsyncClient, url: str) -> dict[str, object]:
             if response.headers.get("content-encoding", "identity").strip().lower() != "identity":
                 raise FetchError(f"{url} answers with a compressed body, which was not asked for")
             body = await _read(response, url)
-    except httpx.HTTPError as problem:
+    except (httpx.HTTPError, httpx.InvalidURL, OSError) as problem:
         raise FetchError(f"{url}: {type(problem).__name__}: {problem}") from None
     try:
         return parse_object(body)

@@ -26,6 +26,11 @@ class _Flight:
         self.is_over = False
         self.task: object = None
 
+    def end(self) -> None:
+        """Let go on who waits."""
+        self.is_over = True
+        self.over.set()
+
 
 class Flights:
     """Runs a function, on asyncio and trio, so that at most one run is under way on each event loop.
@@ -70,13 +75,14 @@ class Flights:
         else:
             task = asyncio.get_running_loop().create_task(self._fly(flight), name=name, context=Context())
             flight.task = task
+            # If it is cancelled before its first step, nothing of it runs.
+            task.add_done_callback(lambda _task: flight.end(), context=Context())
 
     async def _fly(self, flight: _Flight) -> None:
         try:
             await self._run()
         finally:
-            flight.is_over = True
-            flight.over.set()
+            flight.end()
 
 
 def _trio() -> Any:  # noqa: ANN401 - a module that need not be installed

@@ -33,8 +33,9 @@ def client_id_of(scope: Scope, form: Mapping[str, str]) -> str | None:
         if client_id not in {None, named}:
             raise OAuthError("invalid_request", "client_id is not the name in the Authorization header")
         client_id = named
-    if client_id is not None and not is_text(client_id):
-        raise OAuthError("invalid_request", "client_id is longer than 255 characters, or holds controls")
+    # RFC 6749 appendix A.1: visible ASCII. In JSON, any other letter would be up to twelve times as long.
+    if client_id is not None and not (is_text(client_id) and client_id.isascii()):
+        raise OAuthError("invalid_request", "client_id is longer than 255 characters, or not visible ASCII")
     return client_id
 
 

@@ -104,6 +104,7 @@ class RevocationEndpoint(Endpoint):
             await self._revocation.end_session(sid, now + (rules.longest or 0))
         elif token.kind == ACCESS and is_text(jti):
             if token.exp + rules.leeway > now:
-                await self._revocation.end_token(jti, token.exp)
+                # No longer than any token is accepted.
+                await self._revocation.end_token(jti, min(token.exp, now + (rules.longest or 0)))
         else:
             raise OAuthError("unsupported_token_type", "the token has no id by which it could be ended")

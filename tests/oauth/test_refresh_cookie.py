@@ -304,3 +304,27 @@ def test_what_could_never_work_is_refused():
         RefreshCookie(samesite="sometimes")
     with pytest.raises(AttributeError, match="pass path= to RefreshCookie"):
         RefreshCookie().path = "/x"
+
+
+def test_a_page_that_has_forgotten_its_client_id_keeps_the_cookie_and_may_try_again():
+    manager = issuing()
+    endpoint = TokenEndpoint(manager, cookie=RefreshCookie())
+    token = pair_of(manager, client_id="shop").refresh_token
+    refused = post(endpoint, headers=[carrying(token), *OURS])
+    assert said(refused) == (400, "invalid_grant")
+    assert refused.all("set-cookie") == []
+    assert post(endpoint, {"client_id": "shop"}, headers=[carrying(token), *OURS]).status == 400
+    form = {"client_id": "shop", "grant_type": "refresh_token"}
+    assert post(endpoint, form, headers=[carrying(token), *OURS]).status == 200
+
+
+def test_a_clock_that_is_behind_is_no_reason_to_drop_the_cookie():
+    clock = Clock()
+    ahead = issuing(clock=clock)
+    token = pair_of(ahead).refresh_token
+    clock.now -= 2
+    answer = post(TokenEndpoint(ahead, cookie=RefreshCookie()), headers=[carrying(token), *OURS])
+    assert (said(answer), answer.header("retry-after")) == ((503, "temporarily_unavailable"), "1")
+    assert answer.all("set-cookie") == []
+    clock.now += 2
+    assert post(TokenEndpoint(ahead, cookie=RefreshCookie()), headers=[carrying(token), *OURS]).status == 200

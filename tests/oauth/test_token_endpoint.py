@@ -4,10 +4,18 @@ import logging
 from datetime import timedelta
 
 import pytest
-from helpers import NOW, OTHER_SECRET, Clock, bearer, cookie, make_manager, parts, public_pem, rsa_pem
+from helpers import NOW, OTHER_SECRET, SECRET, Clock, bearer, cookie, make_manager, parts, public_pem, rsa_pem
 from oauth.posting import DownStore, issuing, pair_of, post, refresh, said
 
-from asgi_login import InvalidToken, LoginManager, MemoryStore, Refresh, ServiceUnavailable, Sessions
+from asgi_login import (
+    InsufficientScope,
+    InvalidToken,
+    LoginManager,
+    MemoryStore,
+    Refresh,
+    ServiceUnavailable,
+    Sessions,
+)
 from asgi_login.oauth import TokenEndpoint
 
 
@@ -231,3 +239,21 @@ def test_a_setting_that_there_is_not_cannot_be_set(app):
         app.path = "/elsewhere"
     with pytest.raises(AttributeError, match="there is no such setting"):
         app.paht = "/elsewhere"
+
+
+def test_a_scope_that_a_loader_misses_is_an_invalid_grant():
+    manager = LoginManager(SECRET, store=MemoryStore(), refresh=Refresh(), clock=Clock())
+
+    @manager.user_loader
+    async def load_user(sub):
+        raise InsufficientScope("of the application's own")
+
+    pair = pair_of(manager)
+    assert said(refresh(TokenEndpoint(manager), pair.refresh_token)) == (400, "invalid_grant")
+
+
+@pytest.mark.parametrize("client_id", ["\N{GRINNING FACE}" * 255, "sh\xf6p"])
+def test_a_client_id_is_visible_ascii(client_id):
+    manager = issuing()
+    token = pair_of(manager).refresh_token
+    assert said(refresh(TokenEndpoint(manager), token, client_id=client_id)) == (400, "invalid_request")

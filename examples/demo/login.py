@@ -3,7 +3,7 @@
 from datetime import timedelta
 from operator import attrgetter
 
-from asgi_login import BearerTransport, CookieTransport, Key, Sessions
+from asgi_login import BearerTransport, CookieTransport, Key, Refresh, Sessions
 from asgi_login.fastapi import LoginManager
 from asgi_login.stores import Store
 from examples.demo.device_names import device_name
@@ -36,6 +36,7 @@ def make_manager(key: Key, users: Users, store: Store, cookie: CookieTransport =
             device=device_name,
         ),
         store=store,
+        refresh=Refresh(),
         redirect_to="/login",
         name="demo",
         realm="demo",

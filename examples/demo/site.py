@@ -23,6 +23,7 @@ from examples.demo.quart_app import quart_app
 from examples.demo.security_headers import SecurityHeaders
 from examples.demo.starlette_app import starlette_app
 from examples.demo.token_endpoint import token_route
+from examples.demo.token_pages import refresh_endpoint, token_routes
 from examples.demo.users import User, Users
 
 
@@ -33,6 +34,7 @@ def make_site(manager: LoginManager[User], users: Users) -> ASGIApp:
             Route("/", home),
             *login_routes(manager, users),
             *device_routes(manager),
+            *token_routes(manager),
             token_route(manager, users),
             Mount("/fastapi", fastapi_app(manager)),
             Mount("/starlette", starlette_app),
@@ -43,7 +45,7 @@ def make_site(manager: LoginManager[User], users: Users) -> ASGIApp:
         ]
     )
     # It also answers what the pages let through: a store that does not answer.
-    install(site, manager, skip=["/static"])
+    install(site, manager, skip=["/static"], endpoints=[refresh_endpoint(manager)])
     return SecurityHeaders(site)
 
 

@@ -5,7 +5,7 @@ import random
 import time
 from dataclasses import dataclass, field
 
-from soak.record import BACK, End
+from soak.record import End
 from soak.served import COOKIE, REMEMBER
 from soak.site import Credential, bearer, claims_of, in_cookies
 
@@ -197,7 +197,7 @@ class Person:
 
     async def _hunt(self, end, credential):
         """Show what has ended to the other process, without a pause, until it refuses."""
-        until = end.at + self._record.max_staleness + BACK
+        until = end.at + self._record.max_staleness + self._record.back
         while time.monotonic() < until:
             answer = await self._site.ask(1 - end.process, "/", credential)
             self._keep_ghosts_of(answer)

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 # So soon the other process refuses, if nothing is wrong with the store.
 PROMPT = 1.0
-# So soon a process is back after the store.
-BACK = 2.0
+# So soon a process is back after the store, where a question may take no time at all: it tries once a second.
+BACK = 1.75
 
 
 @dataclass(frozen=True)
@@ -36,8 +36,8 @@ class Fault:
     began: float
     ended: float = math.inf
 
-    def touches(self, process, since, until):
-        return process in self.processes and since <= self.ended + BACK and until >= self.began
+    def touches(self, process, since, until, *, back):
+        return process in self.processes and since <= self.ended + back and until >= self.began
 
 
 @dataclass
@@ -46,9 +46,12 @@ class Record:
 
     Args:
         max_staleness: Seconds for which a process that cannot hear the store may go on by what it knows.
+        timeout: Seconds that a question to the store may take. One that is lost in the last moment of a fault is
+            noticed so much later.
     """
 
     max_staleness: float
+    timeout: float
     ends: dict[str, End] = field(default_factory=dict)
     faults: list[Fault] = field(default_factory=list)
     violations: list[str] = field(default_factory=list)
@@ -58,9 +61,14 @@ class Record:
     latest: float = 0.0
     told: set[tuple[int, str]] = field(default_factory=set)
 
+    @property
+    def back(self):
+        """Seconds after a fault in which a process may still blame the store."""
+        return BACK + self.timeout
+
     def is_away(self, process, since, until):
         """Tell whether a process may have had trouble with the store at some moment of a time."""
-        return any(fault.touches(process, since, until) for fault in self.faults)
+        return any(fault.touches(process, since, until, back=self.back) for fault in self.faults)
 
     def answered(self, answer):
         """Check an answer by itself: whom it is for, and whether it may be a 503."""

@@ -8,7 +8,7 @@ from datetime import timedelta
 from soak.faults import Faults
 from soak.people import Person
 from soak.processes import resident, two_processes
-from soak.record import BACK, Record
+from soak.record import Record
 from soak.served import MAX_STALENESS
 from soak.site import Site
 from stores.proxy import Proxy
@@ -41,7 +41,7 @@ def run(seconds, folder, *, kind="redis", timeout):
             proxies = [stack.enter_context(Proxy(server.port)) for _ in range(2)]
             urls = [proxy.url for proxy in proxies]
             servers = stack.enter_context(two_processes(folder, *urls, idle=IDLE, timeout=timeout))
-            record = Record(MAX_STALENESS.total_seconds())
+            record = Record(MAX_STALENESS.total_seconds(), timeout.total_seconds())
             faults = Faults(server, proxies, record)
             memory = asyncio.run(_live(seconds, servers, faults, record))
             _check_logs(servers, record)
@@ -66,7 +66,7 @@ async def _live(seconds, servers, faults, record):
         await asyncio.wait(living)
         late = [resident(server) for server in servers]
         # Back after the last fault, and heard of the last end.
-        await asyncio.sleep(BACK)
+        await asyncio.sleep(record.back)
         for person in people:
             await person.die()
     return list(zip(early, late, strict=True))

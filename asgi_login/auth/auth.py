@@ -232,8 +232,6 @@ def end_of(config: Config, token: VerifiedToken) -> InvalidToken | None:
         check_times(token, config.clock())
     except InvalidClaims as problem:
         return InvalidToken(str(problem), expired=problem.expired)
-    if token.origin is not None and not token.origin.is_current():
-        return InvalidToken("kid: the issuer has no such key any more")
     if config.revocation is not None and config.revocation.ends(token):
         return InvalidToken("the token, its session or its user's logins were ended")
     return None

@@ -42,6 +42,9 @@ class Watch:
         """Return why one of the logins has ended, as far as this process knows, or None."""
         for config, token in self.identities.items():
             error = end_of(config, token)
+            # A request that was answered for while its key was known goes on; a connection does not.
+            if error is None and token.origin is not None and not token.origin.is_current():
+                error = InvalidToken("kid: the issuer has no such key any more")
             if error is not None:
                 return config.complete(error)
         return None

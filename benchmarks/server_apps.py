@@ -8,6 +8,7 @@ from benchmarks import frameworks
 from benchmarks.frameworks import ReadyUser
 from benchmarks.keys import SECRET
 from benchmarks.ours import load_user, make_manager
+from benchmarks.serving import PATIENT
 
 
 async def page(scope: Any, receive: Any, send: Any) -> None:
@@ -26,7 +27,8 @@ def _logins(url: str) -> AuthMiddleware:
     """Return an application that logs in and out, and says by its status whether somebody is logged in."""
     from asgi_login.redis import RedisStore
 
-    manager = LoginManager(SECRET, transports=[CookieTransport.insecure_for_development()], store=RedisStore(url))
+    store = RedisStore(url, timeout=PATIENT)
+    manager = LoginManager(SECRET, transports=[CookieTransport.insecure_for_development()], store=store)
     manager.user_loader(load_user)
 
     async def app(scope: Any, receive: Any, send: Any) -> None:

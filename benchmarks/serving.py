@@ -10,9 +10,12 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from datetime import timedelta
 from pathlib import Path
 
 _PATIENCE = 10
+PATIENT = timedelta(seconds=5)
+"""What a question to a store may take: a busy machine is not what is measured."""
 
 
 def store_program() -> str | None:

@@ -7,11 +7,12 @@ import time
 from asgi_login import LoginManager
 from asgi_login.redis import RedisStore
 from benchmarks.keys import SECRET
+from benchmarks.serving import PATIENT
 
 
 async def idle(url: str, seconds: float) -> float:
-    """Return the processor time of following a store for so long, in parts of it."""
-    manager = LoginManager(SECRET, store=RedisStore(url))
+    """Return the processor time of following a store for so many seconds, as a part of them."""
+    manager = LoginManager(SECRET, store=RedisStore(url, timeout=PATIENT))
     config = manager.config
     revocation = config.revocation
     assert revocation is not None

@@ -11,6 +11,7 @@ from benchmarks.frameworks import RAW, bare_applications, page
 from benchmarks.keys import SECRET
 from benchmarks.report import Table, timing_table
 from benchmarks.runner import Samples, measure
+from benchmarks.serving import PATIENT
 from benchmarks.without import library_without_stores
 
 BEARER, SESSION = "cached HS256 bearer", "session with protection and CSRF check"
@@ -31,7 +32,7 @@ def store_requests(url: str | None, *, rounds: int, seconds: float) -> tuple[Tab
     if url is not None:
         from asgi_login.redis import RedisStore
 
-        managers[REDIS] = _manager(asgi_login, store=RedisStore(url))
+        managers[REDIS] = _manager(asgi_login, store=RedisStore(url, timeout=PATIENT))
     runs = {}
     for name, (library, manager) in managers.items():
         runs |= {f"{what}, {name}": requests(*one) for what, one in _both(library, manager).items()}

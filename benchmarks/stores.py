@@ -115,4 +115,4 @@ def _hearing() -> View:
 def _idle(url: str, seconds: float) -> float:
     """Return the percentage of a processor, of a process that does nothing else."""
     command = [sys.executable, "-m", "benchmarks.store_probe", url, str(seconds)]
-    return 100 * float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    return 100 * float(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)

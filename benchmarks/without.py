@@ -13,8 +13,13 @@ from typing import Any
 
 _PACKAGE = "asgi_login"
 # What a request runs, and what names a store there.
-_MODULES = {"asgi_login.authenticator", "asgi_login.exchange.record", "asgi_login.exchange.http_record"}
-_ATTRIBUTES = {"revocation", "writes", "listed"}
+_MODULES = {
+    "asgi_login.authenticator",
+    "asgi_login.exchange.http_record",
+    "asgi_login.exchange.record",
+    "asgi_login.middleware",
+}
+_ATTRIBUTES = {"revocation", "writes", "listed", "watch", "_end_connections"}
 
 
 def library_without_stores() -> ModuleType:

@@ -22,12 +22,13 @@ from asgi_login.resource import Resource
 from asgi_login.settings import Refresh, Sessions
 from asgi_login.stores import Device, MemoryStore
 from asgi_login.tokens import Key
-from asgi_login.transports import BearerTransport, CookieTransport, HeaderTransport, Transport
+from asgi_login.transports import BasicTransport, BearerTransport, CookieTransport, HeaderTransport, Transport
 
 __all__ = [
     "Auth",
     "AuthError",
     "AuthMiddleware",
+    "BasicTransport",
     "BearerTransport",
     "CookieTransport",
     "CrossOriginRequest",

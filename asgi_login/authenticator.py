@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeAlias, TypeVar, cast
 from asgi_login import sessions
 from asgi_login.auth import AnyAuth, Auth, auth_of_config, token_of
 from asgi_login.config import Config
+from asgi_login.credentials import OpaqueCredential
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
 from asgi_login.scope import (
     NO_COOKIES,
@@ -34,7 +35,7 @@ UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """The Auth of a request, and the cookies to write back because a session was renewed or has ended."""
 Credential: TypeAlias = tuple[Transport, bytes | AuthError]
-"""The transport that found a token, and the token, or the error of a malformed credential."""
+"""The transport that found a token, and the token, an OpaqueCredential, or the error of a malformed one."""
 Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
 """Returns the session, renewed if it is due, and the cookie to write: `renew_session`, or `keep_session`."""
 _Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None]
@@ -54,12 +55,17 @@ class Authenticator(Generic[UserT]):
         reads_lines_only: Whether the transports read only the Authorization and Cookie lines.
     """
 
-    __slots__ = ("_cookies", "_headers", "_renew", "anonymous", "config", "reads_lines_only")
+    __slots__ = ("__weakref__", "_cookies", "_headers", "_renew", "anonymous", "config", "reads_lines_only")
 
     def __init__(self, config: Config, renew: Renew = sessions.renew_session) -> None:
         self.config: Config = config
         self._renew = renew
         self.anonymous: Auth[UserT] = Auth(config)
+        self._read_transports()
+        config.all_transports.subscribe(self._read_transports)
+
+    def _read_transports(self) -> None:
+        config = self.config
         # A header that the client set on purpose comes before a cookie that the browser attached by itself.
         self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
         ambient = [one for one in config.transports if one.ambient]
@@ -92,27 +98,30 @@ class Authenticator(Generic[UserT]):
             RuntimeError: No user loader is registered.
         """
         config, (transport, found) = self.config, credential
-        if isinstance(found, AuthError):
-            return self._refused(scope, transport, found), NO_COOKIES
         same_client = True
         try:
-            try:
-                token = self._verify(scope, transport, found) if transport.ambient else config.tokens.verify(found)
-            except UnknownKey as unknown:
-                # Another issuer has changed its keys, or they were not asked for yet: once, then nobody knows it.
-                await unknown.learn()
-                token = self._verify(scope, transport, found)
-            if transport.ambient:
-                if token.kind == REMEMBER:
-                    # The restored session is written into the session cookie, whichever cookie was read.
-                    transport = config.session_cookie or transport
-                # Before the loader runs: a forged request must not even reach the database.
-                problem = config.origins.problem(scope, _trusted_origins(transport))
-                if problem is not None:
-                    raise CrossOriginRequest(problem)
-                same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
-                if not same_client and sessions.ends_with_client(config, token):
-                    return self._client_changed(scope, transport)
+            if type(found) is not bytes:
+                if isinstance(found, AuthError):
+                    return self._refused(scope, transport, found), NO_COOKIES
+                # No token: the application knows it. It asks a database, so the origin comes first.
+                self._check_origin(scope, transport)
+                token = await cast("OpaqueCredential", found).load(scope)
+            else:
+                try:
+                    token = self._verify(scope, transport, found) if transport.ambient else config.tokens.verify(found)
+                except UnknownKey as unknown:
+                    # Another issuer has changed its keys, or they were not asked for yet: once, then nobody knows it.
+                    await unknown.learn()
+                    token = self._verify(scope, transport, found)
+                if transport.ambient:
+                    if token.kind == REMEMBER:
+                        # The restored session is written into the session cookie, whichever cookie was read.
+                        transport = config.session_cookie or transport
+                    # Before the loader runs: a forged request must not even reach the database.
+                    self._check_origin(scope, transport)
+                    same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
+                    if not same_client and sessions.ends_with_client(config, token):
+                        return self._client_changed(scope, transport)
             if config.revocation is not None and not config.revocation.clears(token):
                 ended = await self._ended(config.revocation, scope, transport, token)
                 if ended is not None:
@@ -134,6 +143,11 @@ class Authenticator(Generic[UserT]):
         if outcome[1] and config.sessions is not None and config.sessions.listed:
             await self._list(scope, outcome[0])
         return outcome
+
+    def _check_origin(self, scope: Scope, transport: Transport) -> None:
+        problem = self.config.origins.problem(scope, _trusted_origins(transport)) if transport.ambient else None
+        if problem is not None:
+            raise CrossOriginRequest(problem)
 
     def _verify(self, scope: Scope, transport: Transport, token: bytes) -> VerifiedToken:
         """Verify a token; if it is in a cookie and the session has expired, verify the remember token instead."""
@@ -261,7 +275,7 @@ def _first_token(readers: tuple[_Reader, ...], scope: Scope, lines: Sequence[byt
         try:
             token = transport.extract(scope) if read is None else read(lines)
             if token:
-                return transport, token if isinstance(token, bytes) else _to_bytes(token)
+                return transport, token if type(token) is bytes else _to_bytes(token)
         except AuthError as error:
             return transport, error.again()
     return None
@@ -273,7 +287,9 @@ def _trusted_origins(transport: Transport) -> frozenset[bytes]:
     return cast("frozenset[bytes]", origins or frozenset())
 
 
-def _to_bytes(token: str) -> bytes:
+def _to_bytes(token: str | bytes) -> bytes:
+    if isinstance(token, bytes):
+        return token if isinstance(token, OpaqueCredential) else bytes(token)
     if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError(f"a transport's extract() returns a str, bytes or None, not {type(token).__name__}")
     try:

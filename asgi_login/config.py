@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, Protocol
 
+from asgi_login.credentials import Transports
 from asgi_login.errors import (
     AuthError,
     ExceptionOrClass,
@@ -20,7 +21,7 @@ from asgi_login.resource import Resource
 from asgi_login.settings import Refresh, Sessions, check_login_url, check_type, is_route_name, positive_timedelta
 from asgi_login.stores import Revocation
 from asgi_login.tokens import TokenCodec, check_scope_names
-from asgi_login.transports import CookieTransport, OriginCheck, Transport, check_transports, parse_origins
+from asgi_login.transports import CookieTransport, OriginCheck, Transport, parse_origins
 
 _NAME = re.compile(r"[A-Za-z0-9._-]+")
 # RFC 9110 §5.6.4 without quoted-pairs; the realm stands in a quoted string.
@@ -39,7 +40,7 @@ class Config:
     tokens: TokenCodec = field(repr=False)
     loader: UserLoader = field(repr=False)
     clock: Callable[[], float] = field(repr=False)
-    transports: tuple[Transport, ...]
+    all_transports: Transports
     session_cookie: CookieTransport | None
     remember_cookie: CookieTransport | None
     scopes: Mapping[str, str]
@@ -74,7 +75,6 @@ class Config:
         check_scope_names("scopes", self.scopes)
         check_login_url("redirect_to", self.redirect_to)
         _check_public_url(self.public_url)
-        check_transports(self.transports)
         check_exception("not_authenticated_exception", self.not_authenticated_exception)
         check_exception("out_of_scope_exception", self.out_of_scope_exception)
         if self.error_body is not None and (not callable(self.error_body) or is_async_callable(self.error_body)):
@@ -120,6 +120,11 @@ class Config:
             )
 
     @property
+    def transports(self) -> tuple[Transport, ...]:
+        """Where credentials travel, in the order in which they are asked; those of credential loaders come last."""
+        return self.all_transports.every
+
+    @property
     def fresh_for(self) -> float:
         """Seconds for which a proof of identity counts as fresh."""
         return (self.sessions or Sessions()).fresh_for.total_seconds()
@@ -138,6 +143,8 @@ class Config:
         error.public_url = self.public_url
         error.error_body = self.error_body
         self.name_resource(error)
+        if error.status == 401:  # noqa: PLR2004
+            error.other_challenges = self.all_transports.challenges(self.realm)
         if isinstance(error, LoginNotFresh):
             url = self.sessions.reauthenticate_at if self.sessions else None
         else:

@@ -43,6 +43,7 @@ class AuthError(Exception):
         login_is_route: Whether `login_url` is the path of a route, which lies below the application's `root_path`.
         public_url: The origin of this site, for a login page on another one, or None.
         error_body: What makes `body`, where the manager has `error_body=`.
+        other_challenges: Those of other schemes than Bearer, each for a WWW-Authenticate header of its own.
         required: The scopes that the challenge names (RFC 6750 §3).
         resource_metadata: The URL of the metadata that the challenge names (RFC 9728 §5.1), where the manager has
             `resource=`.
@@ -57,6 +58,7 @@ class AuthError(Exception):
     login_is_route: bool = False
     public_url: str | None = None
     error_body: "Callable[[AuthError], Mapping[str, object]] | None" = None
+    other_challenges: tuple[str, ...] = ()
     required: tuple[str, ...] = ()
     resource_metadata: str | None = None
 

@@ -24,12 +24,18 @@ class MultiAuthenticator:
         anonymous: The Auth of a request without a credential.
     """
 
-    __slots__ = ("_authenticators", "_reads_lines_only", "anonymous")
+    __slots__ = ("__weakref__", "_authenticators", "_reads_lines_only", "anonymous")
 
     def __init__(self, authenticators: Sequence[Authenticator[Any]]) -> None:
         self._authenticators = authenticators
-        self._reads_lines_only = all(one.reads_lines_only for one in self._authenticators)
         self.anonymous: AnyAuth = self._choose({})
+        self._look()
+        for one in authenticators:
+            # After the authenticator itself, which has subscribed before.
+            one.config.all_transports.subscribe(self._look)
+
+    def _look(self) -> None:
+        self._reads_lines_only = all(one.reads_lines_only for one in self._authenticators)
 
     def find(self, scope: Scope) -> CredentialLines | None:
         """Return the lines in which credentials may be, or None if the request is anonymous."""

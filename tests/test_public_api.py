@@ -16,6 +16,7 @@ NAMES = [
     "Auth",
     "AuthError",
     "AuthMiddleware",
+    "BasicTransport",
     "BearerTransport",
     "CookieTransport",
     "CrossOriginRequest",

@@ -16,7 +16,15 @@ from asgi_login.errors import (
     NotAuthenticated,
 )
 from asgi_login.scope import AnyScope, HasScope, scope_of
-from asgi_login.tokens import SESSION, Claims, InvalidClaims, VerifiedToken, check_scope_names, check_times
+from asgi_login.tokens import (
+    MAX_NUMERIC_DATE,
+    SESSION,
+    Claims,
+    InvalidClaims,
+    VerifiedToken,
+    check_scope_names,
+    check_times,
+)
 from asgi_login.transports import Transport
 
 UserT = TypeVar("UserT")
@@ -101,8 +109,8 @@ class Auth(Generic[UserT]):
 
     @property
     def expires_at(self) -> float | None:
-        """When the token expires, in seconds since the epoch, or None without a user."""
-        return self._token.exp if self._token else None
+        """When the token expires, in seconds since the epoch, or None without a user or without an end."""
+        return self._token.exp if self._token and self._token.exp <= MAX_NUMERIC_DATE else None
 
     @property
     def fresh(self) -> bool:

@@ -84,7 +84,8 @@ def _error_answer(error: AuthError) -> tuple[Message, bytes]:
         (b"cache-control", b"no-store"),
     ]
     if error.challenge is not None:
-        headers.append((b"www-authenticate", error.challenge.encode()))
+        challenges = (error.challenge, *error.other_challenges)
+        headers.extend((b"www-authenticate", one.encode()) for one in challenges)
     if isinstance(error, ServiceUnavailable):
         headers.append((b"retry-after", str(error.retry_after).encode()))
     if isinstance(error, CrossOriginRequest):

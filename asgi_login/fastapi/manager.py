@@ -136,7 +136,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         schemes = security_dependencies(self.config)
         self.__signature__: Signature = dependency_signature(schemes)
         self.optional = OptionalUser(authentication)
-        self.subject = Subject(authentication, schemes, self._loader)
+        self.subject = Subject(authentication, schemes, self._config.loader)
         self._schemes = schemes
 
     async def __call__(

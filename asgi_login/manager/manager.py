@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Any, Generic, TypeVar, overload
+from typing import Generic, TypeVar
 
 from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import auth_of_manager, refusal, settings_of, token_of
 from asgi_login.config import Config, warn_of_relative_next
+from asgi_login.credentials import Transports
 from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.manager.in_hand import InHand
 from asgi_login.manager.issuing import Issuing
+from asgi_login.manager.loading import Loading
 from asgi_login.manager.no_dependency import NotADependency
 from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of, starting_of
 from asgi_login.manager.settings_elsewhere import SET_ELSEWHERE
@@ -26,10 +28,9 @@ from asgi_login.tokens import KeySet, Secret, check_scope_names, claim_rules, co
 from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie
 
 UserT = TypeVar("UserT")
-LoaderT = TypeVar("LoaderT", bound=Callable[..., Any])
 
 
-class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADependency, Generic[UserT]):
+class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, NotADependency, Generic[UserT]):
     """Holds the settings of an application's logins, loads its users and issues its tokens.
 
     Args:
@@ -119,16 +120,15 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
             raise TypeError(f"transports takes a sequence: write transports=[{transports!r}]")
         if not isinstance(scopes, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError('scopes maps each scope to a description: {"read": "Read items"}')
-        self._loader = UserLoader()
         transports = tuple(transports)
         cookie = next((one for one in transports if isinstance(one, CookieTransport)), None)
         self._config = Config(
             name=name,
             realm=realm,
             tokens=codec_for(KeySet.of(secret, algorithm), rules, clock=clock, cache_size=token_cache_size),
-            loader=self._loader,
+            loader=UserLoader(),
             clock=clock,
-            transports=transports,
+            all_transports=Transports(transports),
             session_cookie=cookie,
             remember_cookie=_remember_cookie(cookie, sessions, name),
             scopes=MappingProxyType(dict(scopes or {})),
@@ -163,46 +163,6 @@ class LoginManager(Issuing, InHand[UserT], Revoking, FixedAttributes, NotADepend
     def token_url(self) -> str | None:
         """Where clients log in, or None where tokens come from elsewhere."""
         return self._config.token_url
-
-    @overload
-    def user_loader(self, loader: LoaderT, /, *, sub_type: Callable[[str], object] | None = None) -> LoaderT: ...
-    @overload
-    def user_loader(
-        self, /, *args: object, sub_type: Callable[[str], object] | None = None, **kwargs: object
-    ) -> Callable[[LoaderT], LoaderT]: ...
-    def user_loader(self, /, *args: Any, sub_type: Callable[[str], object] | None = None, **kwargs: Any) -> Any:
-        """Register the function that returns the user for a token's `sub`, or None if there is no such user.
-
-        Used as `@manager.user_loader`, or as `@manager.user_loader(*args, **kwargs)` to pass more arguments on after
-        `sub`; a single callable among these goes by keyword. The loader may be async, plain (then it runs in a
-        worker thread), or return anything awaitable. Parameters named `scope` and `claims` are given the ASGI scope
-        and the verified claims. An AuthError that it raises refuses the token; anything else becomes a 5xx, never an
-        anonymous visitor.
-
-        Args:
-            args: Passed on after `sub`.
-            sub_type: Parses `sub` before the loader is called with it, say UUID or int; where it raises ValueError or
-                TypeError, the token is invalid.
-            kwargs: Passed on by name.
-
-        Raises:
-            TypeError: The function cannot be called like that.
-
-        Example:
-            >>> @manager.user_loader(session_factory=make_session)
-            ... def load_user(sub: str, session_factory) -> User | None:
-            ...     with session_factory() as session:
-            ...         return session.get(User, sub)
-        """
-        if len(args) == 1 and not kwargs and callable(args[0]):
-            self._loader.register(args[0], (), {}, sub_type)
-            return args[0]
-
-        def register(loader: LoaderT) -> LoaderT:
-            self._loader.register(loader, args, kwargs, sub_type)
-            return loader
-
-        return register
 
     def create_access_token(
         self, *, data: Mapping[str, object], expires: timedelta | None = None, scopes: Iterable[str] = ()

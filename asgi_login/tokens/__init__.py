@@ -7,7 +7,8 @@ their keys.
 """
 
 from asgi_login.tokens.base64url import encode
-from asgi_login.tokens.claims import check_scope_names, claim_rules, is_text
+from asgi_login.tokens.cache import Cache
+from asgi_login.tokens.claims import MAX_NUMERIC_DATE, check_scope_names, claim_rules, is_text
 from asgi_login.tokens.codec import (
     ACCESS,
     ACCESS_ONLY,
@@ -29,9 +30,11 @@ from asgi_login.tokens.verified import Claims, InvalidClaims, SessionMemo, Verif
 __all__ = [
     "ACCESS",
     "ACCESS_ONLY",
+    "MAX_NUMERIC_DATE",
     "REFRESH",
     "REMEMBER",
     "SESSION",
+    "Cache",
     "Claims",
     "ForeignKey",
     "ForeignKeys",

@@ -1,12 +1,14 @@
-"""A cache of verified tokens, so that the same bytes are not verified again."""
+"""A cache of what was found out about a credential, so that the same bytes are not verified again."""
 
-from asgi_login.tokens.verified import VerifiedToken
+from typing import Generic, TypeVar
+
+ValueT = TypeVar("ValueT")
 
 # Envoy's bound: longer tokens are rare, and cost more to keep than to verify.
 MAX_CACHED_BYTES = 4_096
 
 
-class TokenCache:
+class Cache(Generic[ValueT]):
     """Maps the exact bytes of a token to the result of its verification.
 
     Not the only bytes that say it: of an ECDSA signature anybody can make a second one. That is verified by itself.
@@ -27,17 +29,17 @@ class TokenCache:
     def __init__(self, size: int) -> None:
         self._size = size
         self._half = max(size // 2, 1)
-        self._young: dict[bytes, VerifiedToken] = {}
-        self._old: dict[bytes, VerifiedToken] = {}
+        self._young: dict[bytes, ValueT] = {}
+        self._old: dict[bytes, ValueT] = {}
 
-    def get(self, token: bytes) -> VerifiedToken | None:
-        """Return the verified token for these bytes, or None."""
+    def get(self, token: bytes) -> ValueT | None:
+        """Return what is kept for these bytes, or None."""
         found = self._young.get(token)
         if found is None and (found := self._old.get(token)) is not None:
             self.put(token, found)
         return found
 
-    def put(self, token: bytes, verified: VerifiedToken) -> None:
+    def put(self, token: bytes, verified: ValueT) -> None:
         """Keep a fully verified token. Refused tokens are never kept: an attacker would choose what fills the cache."""
         if not self._size or len(token) > MAX_CACHED_BYTES:
             return

@@ -12,7 +12,7 @@ from typing import Final
 
 from asgi_login.errors import InvalidToken
 from asgi_login.tokens.base64url import InvalidBase64url, decode, encode
-from asgi_login.tokens.cache import TokenCache
+from asgi_login.tokens.cache import Cache
 from asgi_login.tokens.claims import MAX_NUMERIC_DATE, ClaimRules, check_scope_names, is_text
 from asgi_login.tokens.keys import Key
 from asgi_login.tokens.keyset import KeySet
@@ -64,7 +64,7 @@ class TokenCodec:
         self.rules: ClaimRules = rules
         self._clock = clock
         self._token_bytes = token_bytes
-        self._cache = TokenCache(cache_size)
+        self._cache: Cache[VerifiedToken] = Cache(cache_size)
         self._known_headers = {_header(key, kind): (key, kind) for key in keys for kind in _OUR_KINDS}
 
     def verify(self, token: bytes, kinds: frozenset[str] = ACCESS_ONLY) -> VerifiedToken:

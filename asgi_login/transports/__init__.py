@@ -1,10 +1,12 @@
 """Transports: where a token travels in a request, and how it gets back to the browser.
 
-Read `protocol` first, then `bearer`, `header` and `cookie`. `csrf` decides whether a request that a browser sent with
-a cookie may act for its user, and `origin_check` warns if a proxy may be the reason that it may not. `set_cookie` puts
-a cookie on a framework's response object. `checks` makes sure that the transports of one manager fit together.
+Read `protocol` first, then `bearer`, `basic`, `header` and `cookie`. `csrf` decides whether a request that a browser
+sent with a cookie may act for its user, and `origin_check` warns if a proxy may be the reason that it may not.
+`set_cookie` puts a cookie on a framework's response object. `checks` makes sure that the transports of one manager fit
+together.
 """
 
+from asgi_login.transports.basic import BasicTransport
 from asgi_login.transports.bearer import BearerTransport
 from asgi_login.transports.checks import check_transports
 from asgi_login.transports.cookie import CookieTooLongError, CookieTransport, SameSite
@@ -15,6 +17,7 @@ from asgi_login.transports.protocol import Transport
 from asgi_login.transports.set_cookie import put_cookie
 
 __all__ = [
+    "BasicTransport",
     "BearerTransport",
     "CookieTooLongError",
     "CookieTransport",

@@ -19,6 +19,9 @@ class Transport(Protocol):
 
     A transport that has a method `openapi_scheme()` says itself how it stands in OpenAPI: the method returns a Security
     Scheme Object, like `{"type": "apiKey", "in": "header", "name": "X-Token"}`, or None. One without it is left out.
+
+    A transport of another scheme than Bearer may have a method `challenge(realm)`: it returns what a 401 also says in a
+    WWW-Authenticate header of its own, where a credential loader knows what the transport finds.
     """
 
     @property

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asgi_login import InvalidToken
-from asgi_login.tokens.cache import MAX_CACHED_BYTES, TokenCache
+from asgi_login.tokens.cache import MAX_CACHED_BYTES, Cache
 from asgi_login.tokens.verified import VerifiedToken
 
 FAR = NOW + 365 * 86_400
@@ -114,7 +114,7 @@ def test_the_user_is_looked_up_at_each_hit():
 
 @pytest.mark.parametrize("size", [1, 2, 3, 4, 7, 64])
 def test_a_cache_keeps_no_more_tokens_than_it_was_made_for(size):
-    cache = TokenCache(size)
+    cache = Cache(size)
     for i in range(3 * size):
         cache.put(b"%d" % i, verified(i))
         cache.get(b"%d" % (i // 2))
@@ -123,7 +123,7 @@ def test_a_cache_keeps_no_more_tokens_than_it_was_made_for(size):
 
 @pytest.mark.parametrize("size", [4, 8, 64])
 def test_a_token_in_use_stays_while_others_pass_through(size):
-    cache = TokenCache(size)
+    cache = Cache(size)
     cache.put(b"mine", verified())
     for i in range(20 * size):
         cache.put(b"%d" % i, verified(i))
@@ -132,7 +132,7 @@ def test_a_token_in_use_stays_while_others_pass_through(size):
 
 
 def test_a_cache_of_size_0_keeps_nothing():
-    cache = TokenCache(0)
+    cache = Cache(0)
     cache.put(b"0", verified())
     assert cache.get(b"0") is None
 
@@ -145,7 +145,7 @@ def test_a_size_that_is_no_whole_number_is_refused(size):
 
 @pytest.mark.parametrize(("length", "is_kept"), [(MAX_CACHED_BYTES, True), (MAX_CACHED_BYTES + 1, False)])
 def test_what_is_longer_than_4_kib_never_enters(length, is_kept):
-    cache = TokenCache(8)
+    cache = Cache(8)
     cache.put(b"a" * length, verified())
     assert (cache.get(b"a" * length) is not None) is is_kept
     assert MAX_CACHED_BYTES == 4_096
@@ -229,7 +229,7 @@ def test_threads_at_one_cache_never_see_anothers_token(size):
 
 
 def test_a_flood_of_tokens_costs_each_the_same():
-    cache = TokenCache(1 << 14)
+    cache = Cache(1 << 14)
     tokens = [b"%d" % i for i in range(1 << 17)]
     value = verified()
     started = time.perf_counter()

@@ -1,17 +1,12 @@
 """Clients: which one sends a request (RFC 6749 §2.3 and §3.2.1). All are public: none has a secret."""
 
-import re
-from base64 import b64decode
 from collections.abc import Mapping
-from typing import Final
 from urllib.parse import unquote_to_bytes
 
 from asgi_login.oauth.answers import OAuthError
 from asgi_login.scope import Scope, header_values
 from asgi_login.tokens import is_text
-
-# RFC 7617 §2; names of schemes know no case.
-_BASIC: Final = re.compile(rb"(?i:basic) +([A-Za-z0-9+/]+={0,2})[ \t]*")
+from asgi_login.transports import decode_basic
 
 
 def client_id_of(scope: Scope, form: Mapping[str, str]) -> str | None:
@@ -41,9 +36,9 @@ def client_id_of(scope: Scope, form: Mapping[str, str]) -> str | None:
 
 def _basic_name(lines: list[bytes]) -> str:
     """Return the name of a client that sends HTTP Basic without a secret; it may be empty."""
-    match = _BASIC.fullmatch(lines[0]) if len(lines) == 1 else None
     try:
-        user, colon, secret = b64decode(match[1] if match else b"").partition(b":")
+        (line,) = lines
+        user, colon, secret = decode_basic(line).partition(b":")
         # RFC 6749 §2.3.1: both are encoded as in a form before Basic encodes them.
         name = unquote_to_bytes(user.replace(b"+", b" ")).decode()
     except ValueError:

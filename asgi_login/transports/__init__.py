@@ -6,7 +6,7 @@ sent with a cookie may act for its user, and `origin_check` warns if a proxy may
 together.
 """
 
-from asgi_login.transports.basic import BasicTransport
+from asgi_login.transports.basic import BasicTransport, decode_basic
 from asgi_login.transports.bearer import BearerTransport
 from asgi_login.transports.checks import check_transports
 from asgi_login.transports.cookie import CookieTooLongError, CookieTransport, SameSite
@@ -26,6 +26,7 @@ __all__ = [
     "SameSite",
     "Transport",
     "check_transports",
+    "decode_basic",
     "parse_origins",
     "put_cookie",
 ]

@@ -43,15 +43,13 @@ class BasicTransport(SetOnce):
             if not lines:
                 return None
             raise _malformed("Authorization sent twice")
-        scheme, _, encoded = lines[0][: MAX_AUTHORIZATION_BYTES + 1].strip(OWS).partition(b" ")
-        if scheme.lower() != b"basic":
+        line = lines[0]
+        if line[: MAX_AUTHORIZATION_BYTES + 1].strip(OWS).partition(b" ")[0].lower() != b"basic":
             return None
-        if len(lines[0]) > MAX_AUTHORIZATION_BYTES:
+        if len(line) > MAX_AUTHORIZATION_BYTES:
             raise _malformed("Basic: too long")
         try:
-            encoded = encoded.lstrip(b" ")
-            # Python takes one "=" too many.
-            credential = binascii.a2b_base64(encoded, strict_mode=True) if len(encoded) % 4 == 0 else b""
+            credential = decode_basic(line)
             text = credential.decode()
         except ValueError:
             # From None: what the decoder says may hold the credential.
@@ -70,6 +68,19 @@ class BasicTransport(SetOnce):
 
     def __repr__(self) -> str:
         return f"BasicTransport({self.name!r})"
+
+
+def decode_basic(line: bytes) -> bytes:
+    """Return the name and the password of an Authorization line with the Basic scheme, or what stands in their place.
+
+    Raises:
+        ValueError: It is no base64. What the error says may hold the credential.
+    """
+    encoded = line.strip(OWS)[len(b"basic") :].lstrip(b" ")
+    if len(encoded) % 4:
+        # Python takes one "=" too many.
+        raise ValueError("no base64")
+    return binascii.a2b_base64(encoded, strict_mode=True)
 
 
 def _malformed(reason: str) -> InvalidRequest:

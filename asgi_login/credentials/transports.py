@@ -20,11 +20,11 @@ class Transports:
         TypeError, ValueError: They are no transports, or do not fit together.
     """
 
-    __slots__ = ("_every", "_listeners")
+    __slots__ = ("_challengers", "_every", "_listeners")
 
     def __init__(self, given: tuple[Transport, ...]) -> None:
         check_transports(given)
-        self._every = given
+        self._take(given)
         self._listeners: list[WeakMethod[Callable[[], None]]] = []
 
     @property
@@ -56,11 +56,17 @@ class Transports:
                 "transports=[bearer] to LoginManager(...) and register the credential loader for the same object, or "
                 "put the credential into a header of its own"
             )
-        self._every = every
+        self._take(every)
         for listener in self._listeners:
             changed = listener()
             if changed is not None:
                 changed()
+
+    def _take(self, every: tuple[Transport, ...]) -> None:
+        self._every: tuple[Transport, ...] = every
+        # Looked for once, and not for each request that is refused.
+        makers = (getattr(_original(one), "challenge", None) for one in every)
+        self._challengers: list[Callable[[str], str]] = [make for make in makers if make is not None]
 
     def subscribe(self, changed: Callable[[], None]) -> None:
         """Call a method whenever a transport has been added, as long as its object lives."""
@@ -69,8 +75,7 @@ class Transports:
 
     def challenges(self, realm: str) -> tuple[str, ...]:
         """Return what asks a client for credentials of other schemes than Bearer (RFC 9110 §11.6.1)."""
-        makers = (getattr(_original(one), "challenge", None) for one in self._every)
-        return tuple(make(realm) for make in makers if make is not None)
+        return tuple(make(realm) for make in self._challengers)
 
 
 def _original(transport: Transport) -> Transport:

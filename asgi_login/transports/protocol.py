@@ -21,7 +21,7 @@ class Transport(Protocol):
     Scheme Object, like `{"type": "apiKey", "in": "header", "name": "X-Token"}`, or None. One without it is left out.
 
     A transport of another scheme than Bearer may have a method `challenge(realm)`: it returns what a 401 also says in a
-    WWW-Authenticate header of its own, where a credential loader knows what the transport finds.
+    WWW-Authenticate header of its own.
     """
 
     @property

@@ -160,7 +160,7 @@ def _read(config: Config, token: str, client_id: str | None) -> VerifiedToken:
             raise ServiceUnavailable("the refresh token was issued later than now: clocks differ by more than leeway")
         config.tokens.rules.check_times(shown, config.clock())
     except InvalidClaims as problem:
-        raise InvalidToken(str(problem), expired=problem.expired) from None
+        raise problem.refusal() from None
     except UnicodeEncodeError:
         raise InvalidToken("not ASCII") from None
     check_owner(config, shown)

@@ -239,7 +239,7 @@ def end_of(config: Config, token: VerifiedToken) -> InvalidToken | None:
     try:
         check_times(token, config.clock())
     except InvalidClaims as problem:
-        return InvalidToken(str(problem), expired=problem.expired)
+        return problem.refusal()
     if config.revocation is not None and config.revocation.ends(token):
         return InvalidToken("the token, its session or its user's logins were ended")
     return None

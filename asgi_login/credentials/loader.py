@@ -71,7 +71,7 @@ class CredentialLoader:
         try:
             check_times(token, now)
         except InvalidClaims as problem:
-            raise InvalidToken(str(problem), expired=problem.expired) from None
+            raise problem.refusal() from None
         return token
 
     async def _grant_for(self, credential: bytes, scope: Scope) -> Grant:

@@ -83,7 +83,7 @@ class TokenCodec:
             try:
                 check_times(known, now)
             except InvalidClaims as problem:
-                raise InvalidToken(str(problem), expired=problem.expired) from None
+                raise problem.refusal() from None
         return known
 
     def verify_uncached(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
@@ -96,7 +96,7 @@ class TokenCodec:
         try:
             self.rules.check_times(verified, self._clock())
         except InvalidClaims as problem:
-            raise InvalidToken(str(problem), expired=problem.expired) from None
+            raise problem.refusal() from None
         return verified
 
     def read(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping
 from copy import copy
 from typing import Any, Protocol, TypeAlias
 
+from asgi_login.errors import InvalidToken
+
 Claims: TypeAlias = Mapping[str, object]
 """The claims of a verified token: read-only at every depth."""
 
@@ -21,6 +23,10 @@ class InvalidClaims(ValueError):
         super().__init__(reason)
         self.expired = expired
         self.foreign = foreign
+
+    def refusal(self) -> InvalidToken:
+        """Return the error that refuses the token."""
+        return InvalidToken(str(self), expired=self.expired, foreign=self.foreign)
 
 
 class Origin(Protocol):

@@ -135,8 +135,6 @@ def test_refused_websockets_leave_the_server_alive_and_its_log_clean(server):
 
 
 def test_many_open_websockets_are_never_taken_for_each_other(server, token):
-    if "many websockets at a time" in server.kind.lacks:
-        pytest.skip("this server drops one of many TLS websockets now and then, whatever the application")
     users = [None if i % 3 == 0 else f"user{i}" for i in range(30)]
     with ExitStack() as stack:
         websockets = [

@@ -12,6 +12,7 @@ from asgi_login.errors import (
     NotPermitted,
     ServiceUnavailable,
 )
+from asgi_login.events import Event
 from asgi_login.exchange import safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires, requires_scopes
 from asgi_login.grant import Grant
@@ -33,6 +34,7 @@ __all__ = [
     "CookieTransport",
     "CrossOriginRequest",
     "Device",
+    "Event",
     "Gate",
     "Grant",
     "HeaderTransport",

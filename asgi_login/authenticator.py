@@ -18,6 +18,7 @@ from asgi_login.auth import AnyAuth, Auth, auth_of_config, token_of
 from asgi_login.config import Config
 from asgi_login.credentials import OpaqueCredential
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
+from asgi_login.events import EventKind
 from asgi_login.scope import (
     NO_COOKIES,
     NO_LINES,
@@ -49,16 +50,28 @@ class Authenticator(Generic[UserT]):
     Args:
         config: The settings of the manager.
         renew: What becomes of a session that is in order, of the functions of `sessions`.
+        is_alone: Whether no other manager is asked about the same requests: what this one refuses as somebody else's
+            may be theirs.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
         reads_lines_only: Whether the transports read only the Authorization and Cookie lines.
     """
 
-    __slots__ = ("__weakref__", "_cookies", "_headers", "_renew", "anonymous", "config", "reads_lines_only")
+    __slots__ = (
+        "__weakref__",
+        "_cookies",
+        "_headers",
+        "_is_alone",
+        "_renew",
+        "anonymous",
+        "config",
+        "reads_lines_only",
+    )
 
-    def __init__(self, config: Config, renew: Renew = sessions.renew_session) -> None:
+    def __init__(self, config: Config, renew: Renew = sessions.renew_session, *, is_alone: bool = True) -> None:
         self.config: Config = config
+        self._is_alone = is_alone
         self._renew = renew
         self.anonymous: Auth[UserT] = Auth(config)
         self._read_transports()
@@ -102,7 +115,7 @@ class Authenticator(Generic[UserT]):
         try:
             if type(found) is not bytes:
                 if isinstance(found, AuthError):
-                    return self._refused(scope, transport, found), NO_COOKIES
+                    return self._refused(scope, transport, found)
                 # No token: the application knows it. It asks a database, so the origin comes first.
                 self._check_origin(scope, transport)
                 token = await cast("OpaqueCredential", found).load(scope)
@@ -121,7 +134,7 @@ class Authenticator(Generic[UserT]):
                     self._check_origin(scope, transport)
                     same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
                     if not same_client and sessions.ends_with_client(config, token):
-                        return self._client_changed(scope, transport)
+                        return self._client_changed(scope, transport, token)
             if config.revocation is not None and not config.revocation.clears(token):
                 ended = await self._ended(config.revocation, scope, transport, token)
                 if ended is not None:
@@ -132,14 +145,15 @@ class Authenticator(Generic[UserT]):
             if kind is not loader.user_class and not (kind is loader.plain_class and user):
                 user = await loader.finish(user)
         except AuthError as error:
-            return self._refused(scope, transport, error.again()), NO_COOKIES
+            return self._refused(scope, transport, error.again())
+        if user is None:
+            gone = InvalidToken("no such user", reason_code="unknown_user")
+            return self._refused(scope, transport, gone, token, self._deletions(token))
         if token.kind == ACCESS:
-            if user is None:
-                return self._refused(scope, transport, InvalidToken("no such user")), NO_COOKIES
             return Auth(config, transport, token, user), NO_COOKIES
         outcome = self._session_outcome(scope, transport, token, user, same_client=same_client)
-        if token.kind == REMEMBER and config.revocation is not None and outcome[0].is_authenticated:
-            outcome = await self._check_use(config.revocation, scope, transport, token, outcome)
+        if token.kind == REMEMBER and outcome[0].is_authenticated:
+            outcome = await self._check_use(scope, transport, token, outcome)
         if outcome[1] and config.sessions is not None and config.sessions.listed:
             await self._list(scope, outcome[0])
         return outcome
@@ -165,19 +179,20 @@ class Authenticator(Generic[UserT]):
             return remembered
 
     def _session_outcome(
-        self, scope: Scope, transport: Transport, token: VerifiedToken, user: UserT | None, *, same_client: bool
+        self, scope: Scope, transport: Transport, token: VerifiedToken, user: UserT, *, same_client: bool
     ) -> Outcome[UserT]:
         """Continue, renew, restore or end a session: step 6."""
         config = self.config
-        if user is None:
-            return self._refused(scope, transport, InvalidToken("no such user")), sessions.log_out(config)
         if not sessions.has_same_stamp(config, token, user):
-            gone = InvalidToken("the user's stamp has changed")
-            return self._refused(scope, transport, gone), sessions.log_out(config)
+            gone = InvalidToken("the user's stamp has changed", reason_code="stamp_changed")
+            return self._refused(scope, transport, gone, token, self._deletions(token))
         if token.kind == REMEMBER:
             token, cookies = sessions.restore_session(config, scope, token, user)
         else:
             token, cookies = self._renew(config, scope, token, user, same_client=same_client)
+            if cookies:
+                kind: EventKind = "renewed" if same_client else "client_changed"
+                config.events.tell(kind, scope, token, transport=transport.name)
         is_fresh = same_client and token.claims.get("fresh") is True
         return Auth(config, transport, token, user, None, is_fresh), cookies
 
@@ -201,28 +216,24 @@ class Authenticator(Generic[UserT]):
                 await sessions.use_remembered(config, scope, remembered)
         except (InvalidToken, ServiceUnavailable) as error:
             # The session is restored all the same: its token was good when the request came in.
-            _log.info("%s: the remember token stays as it is: %s", request_line(scope), error.reason)
+            _log.info("%s: the remember token stays as it is: %s", request_line(scope), error.log_text)
             return {name: header for name, header in cookies.items() if name != transport.cookie_name}
         return cookies
 
     async def _check_use(
-        self,
-        revocation: Revocation,
-        scope: Scope,
-        transport: Transport,
-        token: VerifiedToken,
-        outcome: Outcome[UserT],
+        self, scope: Scope, transport: Transport, token: VerifiedToken, outcome: Outcome[UserT]
     ) -> Outcome[UserT]:
         """Check that the remember token that has restored a session was not used before: `settle` uses it up."""
         config, (auth, _) = self.config, outcome
         try:
             await sessions.check_remembered(config, scope, token)
         except InvalidToken as error:
-            return self._refused(scope, transport, error.again()), sessions.log_out(config)
+            return self._refused(scope, transport, error.again(), token, sessions.log_out(config))
         except ServiceUnavailable as error:
-            if revocation.overlooks(error):
-                return auth, NO_COOKIES
-            return self._refused(scope, transport, error.again()), NO_COOKIES
+            if config.revocation is None or not config.revocation.overlooks(error):
+                return self._refused(scope, transport, error.again(), token)
+            outcome = auth, NO_COOKIES
+        config.events.tell("restored", scope, token, transport=transport.name)
         return outcome
 
     async def _list(self, scope: Scope, auth: Auth[UserT]) -> None:
@@ -245,21 +256,35 @@ class Authenticator(Generic[UserT]):
         try:
             await revocation.judge(token)
         except InvalidToken as error:
-            cookies = NO_COOKIES if token.kind == ACCESS else sessions.log_out(self.config)
-            return self._refused(scope, transport, error.again()), cookies
+            return self._refused(scope, transport, error.again(), token, self._deletions(token))
         return None
 
-    def _client_changed(self, scope: Scope, transport: Transport) -> Outcome[UserT]:
+    def _deletions(self, token: VerifiedToken) -> Cookies:
+        """Return the cookies that end in the browser what a token belongs to that is good for nothing any more."""
+        return NO_COOKIES if token.kind == ACCESS else sessions.log_out(self.config)
+
+    def _client_changed(self, scope: Scope, transport: Transport, token: VerifiedToken) -> Outcome[UserT]:
         """End a session whose client has changed. The request goes on without a user."""
         name = self.config.name
-        _log.info("%s: session from %s ended by %s: another client", request_line(scope), transport.name, name)
+        _log.info("%s: session from %s ended by %s: client_changed", request_line(scope), transport.name, name)
+        self.config.events.tell("client_changed", scope, token, transport=transport.name)
         return Auth(self.config, transport), sessions.log_out(self.config)
 
-    def _refused(self, scope: Scope, transport: Transport, error: AuthError) -> Auth[UserT]:
-        """Keep the reason, and log it."""
+    def _refused(
+        self,
+        scope: Scope,
+        transport: Transport,
+        error: AuthError,
+        token: VerifiedToken | None = None,
+        cookies: Cookies = NO_COOKIES,
+    ) -> Outcome[UserT]:
+        """Keep the reason, log it and tell of it."""
         where = (request_line(scope), type(error).__name__, transport.name, self.config.name)
-        _log.info("%s: %s from %s refused by %s: %s", *where, error.reason)
-        return Auth(self.config, transport, error=self.config.complete(error))
+        _log.info("%s: %s from %s refused by %s: %s", *where, error.log_text)
+        auth: Auth[UserT] = Auth(self.config, transport, error=self.config.complete(error))
+        if self._is_alone or not (isinstance(error, InvalidToken) and error.foreign):
+            self.config.events.tell("refused", scope, token, transport=transport.name, reason=error.reason_code)
+        return auth, cookies
 
 
 def _readers(ours: type[BearerTransport | CookieTransport], transports: Iterable[Transport]) -> tuple[_Reader, ...]:
@@ -295,4 +320,4 @@ def _to_bytes(token: str | bytes) -> bytes:
     try:
         return token.encode("ascii")
     except UnicodeEncodeError:
-        raise InvalidToken("not ASCII") from None
+        raise InvalidToken("not ASCII", reason_code="malformed_token") from None

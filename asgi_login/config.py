@@ -16,6 +16,7 @@ from asgi_login.errors import (
     NotAuthenticated,
     check_exception,
 )
+from asgi_login.events import Events
 from asgi_login.loader import UserLoader, is_async_callable
 from asgi_login.resource import Resource
 from asgi_login.settings import Refresh, Sessions, check_login_url, check_type, is_route_name, positive_timedelta
@@ -56,6 +57,7 @@ class Config:
     error_body: Callable[[AuthError], Mapping[str, object]] | None
     origins: OriginCheck = field(repr=False)
     revocation: Revocation | None = field(repr=False)
+    events: Events = field(repr=False)
     # Names of routes that stand in these settings, and the paths that an adapter has found for them.
     routes: Mapping[str, str] = field(default_factory=dict[str, str])
 

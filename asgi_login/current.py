@@ -1,5 +1,6 @@
 """The ContextVar behind `current_auth()` and the decorators."""
 
+from collections.abc import MutableMapping
 from contextvars import ContextVar
 from typing import Any, Final, Generic, NoReturn, TypeVar
 
@@ -24,6 +25,11 @@ class Holder(Generic[AuthT]):
     def __init__(self, auth: AuthT) -> None:
         self.auth: AuthT = auth
         self.is_open: bool = True
+
+    @property
+    def scope(self) -> MutableMapping[str, Any] | None:
+        """The scope of the request, or None where there is no request."""
+        return None
 
     def is_options(self) -> bool:
         """Tell whether an OPTIONS request is handled."""

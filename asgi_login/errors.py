@@ -21,6 +21,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Self, TypeAlias, TypeVar
 
+from asgi_login.reasons import Reason
+
 ErrorT = TypeVar("ErrorT", bound="AuthError")
 
 # It goes into a header: nothing of the sender's may end the line or the quotes.
@@ -35,6 +37,7 @@ class AuthError(Exception):
 
     Attributes:
         reason: Why, for the log.
+        reason_code: Why, by one of a closed list of codes, for logs and metrics.
         status: The HTTP status code.
         error: The code in the body, and in the challenge where an RFC defines it.
         description: A sentence for the developer of the client; `str(error)` is the same.
@@ -50,6 +53,7 @@ class AuthError(Exception):
     """
 
     reason: str = ""
+    reason_code: Reason = "refused"
     status: int = 401
     error: str = "unauthorized"
     description: str = "Authentication is required"
@@ -69,6 +73,11 @@ class AuthError(Exception):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def log_text(self) -> str:
+        """Why, for a line of a log: the code, and what is known beyond it."""
+        return f"{self.reason_code}: {self.reason}" if self.reason else self.reason_code
 
     def __reduce__(self) -> tuple[object, ...]:
         return _unfilled, (type(self),), self.__dict__
@@ -121,6 +130,7 @@ def _unfilled(cls: type[ErrorT]) -> ErrorT:
 class InvalidRequest(AuthError):
     """The Authorization header is malformed or sent twice (400)."""
 
+    reason_code: Reason = "malformed_request"
     status = 400
     error = "invalid_request"
     description = "The request must carry one Authorization header with one Bearer token"
@@ -128,6 +138,8 @@ class InvalidRequest(AuthError):
 
 class NotAuthenticated(AuthError):
     """The request carries no credential (401)."""
+
+    reason_code: Reason = "no_credential"
 
     @property
     def challenge(self) -> str:
@@ -140,6 +152,7 @@ class InvalidToken(AuthError):
 
     Args:
         reason: Why, for the log.
+        reason_code: Why, for logs and metrics.
         expired: Whether its time is all that is wrong with it: the only cause that a client is told.
         foreign: Whether it is somebody else's: of another key, issuer or audience. It may be another manager's.
     """
@@ -147,8 +160,16 @@ class InvalidToken(AuthError):
     error = "invalid_token"
     description: str = "The token is invalid"
 
-    def __init__(self, reason: str = "", *, expired: bool = False, foreign: bool = False) -> None:
+    def __init__(
+        self,
+        reason: str = "",
+        *,
+        reason_code: Reason = "invalid_token",
+        expired: bool = False,
+        foreign: bool = False,
+    ) -> None:
         super().__init__(reason)
+        self.reason_code: Reason = "expired" if expired else reason_code
         self.expired = expired
         self.foreign = foreign
         if expired:
@@ -158,6 +179,7 @@ class InvalidToken(AuthError):
 class LoginNotFresh(AuthError):
     """The login is too old, or was restored without a password (401)."""
 
+    reason_code: Reason = "not_fresh"
     error = "insufficient_user_authentication"
     description = "A more recent login is required"
 
@@ -170,6 +192,7 @@ class InsufficientScope(AuthError):
         required: All scopes that are needed.
     """
 
+    reason_code: Reason = "missing_scope"
     status = 403
     error = "insufficient_scope"
     description = "The request requires higher privileges than the token grants"
@@ -184,6 +207,7 @@ class InsufficientScope(AuthError):
 class NotPermitted(AuthError):
     """The user is known, and a check of the application's says that they may not do this (403)."""
 
+    reason_code: Reason = "not_permitted"
     status = 403
     error = "access_denied"
     description = "You are not permitted to do this"
@@ -197,6 +221,7 @@ class NotPermitted(AuthError):
 class CrossOriginRequest(AuthError):
     """Another site made the browser send this request, with the user's cookie or to log them in or out (403)."""
 
+    reason_code: Reason = "cross_origin"
     status = 403
     error = "cross_origin_request"
     description = "The request comes from another origin"
@@ -214,6 +239,7 @@ class ServiceUnavailable(AuthError):
         retry_after: The value of Retry-After (RFC 9110 §10.2.3), in seconds.
     """
 
+    reason_code: Reason = "unavailable"
     status = 503
     error = "temporarily_unavailable"
     description = "The service is temporarily unavailable"

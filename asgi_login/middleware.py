@@ -191,7 +191,7 @@ class AuthMiddleware(Wrapper):
 
 
 def _authenticator(configs: Sequence[Config], renew: Renew) -> Any:  # noqa: ANN401 - one for one manager, or for several
-    each = [Authenticator[Any](config, renew) for config in configs]
+    each = [Authenticator[Any](config, renew, is_alone=len(configs) == 1) for config in configs]
     return each[0] if len(each) == 1 else MultiAuthenticator(each)
 
 

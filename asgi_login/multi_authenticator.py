@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final
 
-from asgi_login.auth import AnyAuth, blocking_error, with_others
+from asgi_login.auth import AnyAuth, blocking_error, settings_of, with_others
 from asgi_login.authenticator import Authenticator, Credential, Outcome
 from asgi_login.errors import InvalidToken
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
@@ -74,6 +74,8 @@ class MultiAuthenticator:
             # expired or was ended at another is a refusal there: a cookie must not take its place.
             for name in [name for name, token in foreign.items() if token in accepted]:
                 del outcomes[name], foreign[name]
+            for name in foreign:
+                _tell_of_foreign(scope, outcomes[name])
             if refused or foreign:
                 break
         return self._choose(outcomes), written
@@ -96,6 +98,12 @@ class MultiAuthenticator:
         # Without an identity, a forged request must not reach the application, whatever else is wrong with it.
         first = next(filter(_has_identity, found), None) or next(filter(blocking_error, found), found[0])
         return with_others(first, {name: auth for name, auth in everyone.items() if auth is not first})
+
+
+def _tell_of_foreign(scope: Scope, auth: AnyAuth) -> None:
+    """Tell of a token that is refused as somebody else's, and that no manager takes."""
+    if auth.error is not None:
+        settings_of(auth).events.tell("refused", scope, transport=auth.transport, reason=auth.error.reason_code)
 
 
 def _is_foreign(auth: AnyAuth) -> bool:

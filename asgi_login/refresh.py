@@ -63,6 +63,7 @@ async def issue_pair(
     client_id: str | None,
     claims: Mapping[str, object] | None = None,
     expires_at: float | None = None,
+    scope: Scope | None = None,
 ) -> TokenPair:
     """Return the first pair of a new login.
 
@@ -74,6 +75,7 @@ async def issue_pair(
         client_id: The only client that may use the refresh token, or None for any.
         claims: Other claims of the access tokens, also of those that come later.
         expires_at: When the login ends at the latest, in seconds since the epoch; later than now.
+        scope: Of the request, for who is told of it; None for the one being handled.
 
     Raises:
         ServiceUnavailable: The store did not say that it knows of the login.
@@ -81,14 +83,15 @@ async def issue_pair(
         ValueError: The manager has no refresh tokens, or a claim is reserved or has no JSON form.
     """
     settings, revocation = _refreshing(config)
-    scope = " ".join(check_scope_names("scopes", scopes))
-    login = {**own_claims("claims=", claims, "client_id"), **_login(config, sub, user, client_id, scope)}
+    granted = " ".join(check_scope_names("scopes", scopes))
+    login = {**own_claims("claims=", claims, "client_id"), **_login(config, sub, user, client_id, granted)}
     sid, lifetime = str(login["sid"]), settings.lifetime.total_seconds()
     if expires_at is not None:
         lifetime = min(lifetime, expires_at - config.clock())
     rev = await revocation.start_family(sid, sub, idle=settings.idle.total_seconds(), lifetime=lifetime)
     login |= {} if rev is None else {"rev": rev}
-    return _pair(config, settings, login, scope, left=lifetime)
+    config.events.tell("logged_in", scope, sub=sub, sid=sid)
+    return _pair(config, settings, login, granted, left=lifetime)
 
 
 async def refresh_pair(
@@ -116,17 +119,20 @@ async def refresh_pair(
     settings, revocation = _refreshing(config)
     shown = _read(config, token, client_id)
     if revocation.ends(shown):
-        raise InvalidToken("the login was ended")
+        raise InvalidToken("the login was ended", reason_code="ended")
     if scopes is not None and not shown.scopes.issuperset(scopes):
         raise ScopeTooWide("scope: more than the login grants")
     user = await config.loader.finish(await config.loader.call(shown.sub, scope, shown.claims))
     if user is None or not has_same_stamp(config, shown, user):
         await revocation.end_family(str(shown.claims["sid"]))
-        raise InvalidToken("no such user" if user is None else "the user's stamp has changed")
+        if user is None:
+            raise InvalidToken("no such user", reason_code="unknown_user")
+        raise InvalidToken("the user's stamp has changed", reason_code="stamp_changed")
     claims = {**kept_claims(shown), **stamp_claim(config, user)}
     granted = " ".join(dict.fromkeys(scopes)) if scopes is not None else str(claims.get("scope", ""))
     idle, window = settings.idle.total_seconds(), settings.reuse_window.total_seconds()
     left = await use_up(config, scope, shown, idle=idle, window=window)
+    config.events.tell("renewed", scope, shown, transport="refresh_token")
     return _pair(config, settings, {**claims, "gen": generation_of(shown) + 1}, granted, left=left)
 
 
@@ -162,13 +168,13 @@ def _read(config: Config, token: str, client_id: str | None) -> VerifiedToken:
     except InvalidClaims as problem:
         raise problem.refusal() from None
     except UnicodeEncodeError:
-        raise InvalidToken("not ASCII") from None
+        raise InvalidToken("not ASCII", reason_code="malformed_token") from None
     check_owner(config, shown)
     # RFC 6749 §10.4: it is bound to the client that it was issued to.
     if "client_id" in shown.claims and (client_id is None or shown.claims["client_id"] != client_id):
-        raise OtherClient("client_id: another client's")
+        raise OtherClient("client_id: another client's", reason_code="wrong_client")
     if not is_text(shown.claims.get("sid")) or generation_of(shown) < 1:
-        raise InvalidToken("sid or gen: missing in a refresh token")
+        raise InvalidToken("sid or gen: missing in a refresh token", reason_code="bad_claim")
     return shown
 
 

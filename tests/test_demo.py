@@ -398,7 +398,7 @@ def test_the_log_tells_why_and_holds_no_token(demo):
         assert browser.post("/login", data=BOB, headers=ELSEWHERE[0]).status_code == 403
     log = demo.log.read_text()
     assert "InvalidToken from bearer refused by demo" in log
-    assert "login or logout refused by demo: Sec-Fetch-Site is not same-origin" in log
+    assert "login or logout refused by demo: cross_origin: Sec-Fetch-Site is not same-origin" in log
     assert token.rpartition(".")[0] not in log
     assert "Traceback" not in log
 

@@ -21,6 +21,7 @@ NAMES = [
     "CookieTransport",
     "CrossOriginRequest",
     "Device",
+    "Event",
     "Gate",
     "Grant",
     "HeaderTransport",

@@ -13,6 +13,7 @@ from asgi_login.auth.auth import (
     end_of,
     get_auth,
     refusal,
+    tell_refusal,
 )
 from asgi_login.auth.outcome import (
     all_settings_of,
@@ -42,6 +43,7 @@ __all__ = [
     "identities_of",
     "refusal",
     "settings_of",
+    "tell_refusal",
     "token_of",
     "varies_with",
     "with_others",

@@ -15,7 +15,8 @@ from asgi_login.errors import (
     LoginNotFresh,
     NotAuthenticated,
 )
-from asgi_login.scope import AnyScope, HasScope, scope_of
+from asgi_login.events import EventKind
+from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
 from asgi_login.tokens import (
     MAX_NUMERIC_DATE,
     SESSION,
@@ -129,6 +130,7 @@ class Auth(Generic[UserT]):
         error = refusal(self, check_scope_names("require", scopes), fresh=fresh)
         try:
             if error is not None:
+                tell_refusal(self, error)
                 raise error
         finally:
             del error  # whose traceback holds this frame
@@ -234,6 +236,20 @@ def refusal(
     return None
 
 
+def tell_refusal(auth: AnyAuth, error: AuthError, scope: Scope | None = None) -> None:
+    """Tell of what keeps a request out of a view, unless that was told when its credential was refused.
+
+    Args:
+        auth: Of the manager that is asked.
+        error: What `refusal` has returned.
+        scope: Of the request; None for the one being handled.
+    """
+    if auth._error is not None:
+        return
+    kind: EventKind = "not_fresh" if isinstance(error, LoginNotFresh) else "refused"
+    auth._config.events.tell(kind, scope, auth._token, transport=auth.transport, reason=error.reason_code)
+
+
 def end_of(config: Config, token: VerifiedToken) -> InvalidToken | None:
     """Return why a token that was valid at the start of its request no longer is, or None."""
     try:
@@ -241,7 +257,7 @@ def end_of(config: Config, token: VerifiedToken) -> InvalidToken | None:
     except InvalidClaims as problem:
         return problem.refusal()
     if config.revocation is not None and config.revocation.ends(token):
-        return InvalidToken("the token, its session or its user's logins were ended")
+        return InvalidToken("the token, its session or its user's logins were ended", reason_code="ended")
     return None
 
 

@@ -78,11 +78,11 @@ class CredentialLoader:
         try:
             text = credential.decode()
         except UnicodeDecodeError:
-            raise InvalidToken("the credential is not UTF-8") from None
+            raise InvalidToken("the credential is not UTF-8", reason_code="unknown_credential") from None
         grant = await self._call(text, scope=scope)
         if grant is None:
             # Another manager may know it.
-            raise InvalidToken("no such credential", foreign=True)
+            raise InvalidToken("no such credential", reason_code="unknown_credential", foreign=True)
         if not isinstance(grant, Grant):
             raise TypeError(f"a credential loader returns a Grant or None, not {type(grant).__name__}")
         return grant

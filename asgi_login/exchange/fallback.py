@@ -70,4 +70,4 @@ def note_failure(problem: Exception) -> None:
 
 def log_refusal(scope: Scope, error: AuthError, what: str) -> None:
     """Log why the application's own answer is not the one that is sent."""
-    _log.info("%s: %s (%s) %s", request_line(scope), type(error).__name__, error.reason, what)
+    _log.info("%s: %s (%s) %s", request_line(scope), type(error).__name__, error.log_text, what)

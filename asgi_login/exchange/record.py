@@ -62,6 +62,11 @@ class RequestRecord(Holder[AnyAuth]):
         # What was being handled when the request came in, say by a test that sends one out of an `except` block.
         self._outside = sys.exception()
 
+    @property
+    def scope(self) -> Scope:
+        """The scope of the request."""
+        return self._scope
+
     def is_options(self) -> bool:
         """Tell whether an OPTIONS request is handled."""
         return self._scope.get("method") == "OPTIONS"
@@ -84,13 +89,17 @@ class RequestRecord(Holder[AnyAuth]):
         if identities:
             self.watch = Watch(identities if self.watch is None else {**self.watch.identities, **identities})
 
+    def write_first(self, *writes: Callable[[], Awaitable[object]] | None) -> None:
+        """Await these in this order as the response starts, after what is there already; None stands for nothing."""
+        self.writes = (*self.writes, *(write for write in writes if write is not None))
+
     def settle_first(self, settle: Callable[[Scope, AnyAuth, Cookies], Awaitable[Cookies]]) -> None:
         """Decide only when the response starts which cookies the session itself writes back."""
 
         async def write() -> None:
             self.renewed = await settle(self._scope, self.auth, self.renewed)
 
-        self.writes = (*self.writes, write)
+        self.write_first(write)
 
     def hold_open(self) -> None:
         """Let the session last as long as the connection is open, but not longer than its lifetime."""
@@ -163,6 +172,7 @@ def changeable_record(
     trusted = config.session_cookie.trusted_origins if config.session_cookie else frozenset[bytes]()
     problem = None if insecure_cross_origin else config.origins.problem(scope, trusted)
     if problem is not None:
-        _log.info("%s: login or logout refused by %s: %s", request_line(scope), config.name, problem)
+        _log.info("%s: login or logout refused by %s: cross_origin: %s", request_line(scope), config.name, problem)
+        config.events.tell("refused", scope, reason="cross_origin")
         record.refuse(config.complete(CrossOriginRequest(problem)))
     return record, scope

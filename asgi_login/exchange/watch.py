@@ -44,7 +44,7 @@ class Watch:
             error = end_of(config, token)
             # A request that was answered for while its key was known goes on; a connection does not.
             if error is None and token.origin is not None and not token.origin.is_current():
-                error = InvalidToken("kid: the issuer has no such key any more")
+                error = InvalidToken("kid: the issuer has no such key any more", reason_code="unknown_key")
             if error is not None:
                 return config.complete(error)
         return None

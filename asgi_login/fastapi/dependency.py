@@ -9,7 +9,7 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
 from asgi_login.attributes import FixedAttributes
-from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refusal, token_of
+from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refusal, tell_refusal, token_of
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
@@ -89,6 +89,7 @@ class Authentication(Generic[UserT]):
         error = await Rule(_names(security_scopes), check=check).awaited_refusal(auth)
         if error is None:
             return auth
+        tell_refusal(auth, error, connection.scope)
         _see_to_an_answer(connection)
         try:
             raise application_exception(self._config, error)

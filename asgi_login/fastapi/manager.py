@@ -11,6 +11,7 @@ from fastapi.security import SecurityScopes
 
 from asgi_login.auth import Auth
 from asgi_login.errors import AuthError, ExceptionOrClass
+from asgi_login.events import Event
 from asgi_login.fastapi.dependency import Authentication, OptionalUser, Requirement, Subject
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
@@ -51,6 +52,7 @@ class CoreSettings(TypedDict, total=False):
     store: Store | None
     refresh: Refresh | None
     resource: Resource | None
+    on_event: Callable[[Event], object] | None
     name: str
     realm: str
     token_cache_size: int

@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from asgi_login.application import leaves_options_to_framework
-from asgi_login.auth import AnyAuth, settings_of
+from asgi_login.auth import AnyAuth, auth_of_manager, settings_of, tell_refusal
 from asgi_login.current import Holder, current_holder
 from asgi_login.errors import AuthError
 from asgi_login.gates.rule import Check, Rule, application_exception, check_is_function
@@ -120,6 +120,7 @@ def _refuse(holder: Holder[AnyAuth], rule: Rule, error: AuthError | None, view: 
     """
     if error is None or (holder.is_options() and leaves_options_to_framework(view)):
         return
+    tell_refusal(auth_of_manager(holder.auth, rule.manager), error)
     try:
         holder.refuse(application_exception(settings_of(holder.auth, rule.manager), error))
     finally:

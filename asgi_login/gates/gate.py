@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import overload
 
 from asgi_login.application import Wrapper, find_inside, path_prefixes, under
-from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, write_to_state
+from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, tell_refusal, write_to_state
 from asgi_login.exchange import RequestRecord, answer, mark_refusal
 from asgi_login.gates.rule import Check, Rule
 from asgi_login.middleware import AuthMiddleware
@@ -91,9 +91,10 @@ class Gate(Wrapper):
                 self._end_with_login(scope)
             await self.app(scope, receive, send)
             return
+        tell_refusal(auth, error, scope)
         if auth.error is None:
             # Why a credential was refused is in the log already.
-            _log.info("%s: %s from a Gate: %s", request_line(scope), type(error).__name__, error.reason)
+            _log.info("%s: %s from a Gate: %s", request_line(scope), type(error).__name__, error.log_text)
         if scope["type"] == "websocket" and mark_refusal(error):
             # The middleware knows how the application wants to have a websocket refused (`websocket_denial`).
             await send({"type": "websocket.close"})

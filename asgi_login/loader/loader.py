@@ -155,7 +155,9 @@ def _parsed_first(
         parsed = parse(sub)
     except (TypeError, ValueError, ArithmeticError, LookupError):
         # From None: what the parser says holds the claim.
-        raise InvalidToken(f"sub is no {getattr(parse, '__name__', type(parse).__name__)}") from None
+        raise InvalidToken(
+            f"sub is no {getattr(parse, '__name__', type(parse).__name__)}", reason_code="bad_claim"
+        ) from None
     return begin(parsed, scope, claims)
 
 

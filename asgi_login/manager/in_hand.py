@@ -51,7 +51,7 @@ class InHand(Generic[UserT]):
         """
         if scope is None and self._config.loader.takes_scope:
             raise TypeError("the user loader takes the scope: pass authenticate_token(token, scope=websocket)")
-        found: bytes | AuthError = InvalidToken("no text in ASCII")
+        found: bytes | AuthError = InvalidToken("no text in ASCII", reason_code="malformed_token")
         if isinstance(token, str) and token.isascii():  # pyright: ignore[reportUnnecessaryIsInstance]
             found = token.encode()
         here: Scope = {"type": "token", "method": "TOKEN", "path": ""} if scope is None else scope_of(scope)

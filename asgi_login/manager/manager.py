@@ -7,10 +7,11 @@ from types import MappingProxyType
 from typing import Generic, TypeVar
 
 from asgi_login.attributes import FixedAttributes
-from asgi_login.auth import auth_of_manager, refusal, settings_of, token_of
+from asgi_login.auth import auth_of_manager, refusal, settings_of, tell_refusal, token_of
 from asgi_login.config import Config, warn_of_relative_next
 from asgi_login.credentials import Transports
 from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
+from asgi_login.events import Event, Events
 from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.manager.in_hand import InHand
@@ -63,6 +64,8 @@ class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, N
         refresh: Settings of refresh tokens, or None for no refresh tokens. They need a store.
         resource: What the tokens are for, and where clients that have none get one: each Bearer challenge says so, and
             the URL of the Resource is the audience.
+        on_event: A function that is told of each Event: logins, logouts, refusals and what else happens to them, for
+            metrics and audits. It is called where that happens, also in threads, and never awaited.
         name: A unique name, if several managers serve one application.
         realm: The realm of the WWW-Authenticate challenge (RFC 9110 §11.5).
         token_cache_size: How many verified tokens are cached; 0 turns the cache off.
@@ -102,6 +105,7 @@ class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, N
         store: Store | None = None,
         refresh: Refresh | None = None,
         resource: Resource | None = None,
+        on_event: Callable[[Event], object] | None = None,
         name: str = "default",
         realm: str = "api",
         token_cache_size: int = 4096,
@@ -120,7 +124,7 @@ class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, N
             raise TypeError(f"transports takes a sequence: write transports=[{transports!r}]")
         if not isinstance(scopes, Mapping | None):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError('scopes maps each scope to a description: {"read": "Read items"}')
-        transports = tuple(transports)
+        transports, events = tuple(transports), Events(on_event, name, clock)
         cookie = next((one for one in transports if isinstance(one, CookieTransport)), None)
         self._config = Config(
             name=name,
@@ -144,8 +148,16 @@ class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, N
             error_body=error_body,
             origins=OriginCheck(clock),
             revocation=revocation_of(
-                store, name, leeway=leeway, expiry=default_expiry, sessions=sessions, refresh=refresh, clock=clock
+                store,
+                name,
+                leeway=leeway,
+                expiry=default_expiry,
+                sessions=sessions,
+                refresh=refresh,
+                clock=clock,
+                on_down=lambda: events.tell("store_down", {}, reason="unavailable"),
             ),
+            events=events,
         )
         warn_of_relative_next(self._config)
 
@@ -278,9 +290,8 @@ class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, N
         record.cookies = {**record.cookies, **cookies}
         starting = starting_of(self._config, token, remembered_until=remembered_until)
         listing = listing_of(self._config, scope, token, remembered_until=remembered_until)
-        writes = [write for write in (starting, listing) if write is not None]
-        if writes:
-            record.writes = (*record.writes, *writes)
+        told = self._config.events.when_started("logged_in", scope, token, transport=self.cookie_transport.name)
+        record.write_first(starting, listing, told)
         # Who is told 503 must not find themselves logged in, by a login that would not be remembered.
         record.cookies_if_unwritten = {**record.cookies_if_unwritten, **log_out(self._config)}
 
@@ -301,9 +312,12 @@ class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, N
         """
         record, scope = changeable_record(connection, self._config)
         ending = ending_of(self._config, scope, everywhere=everywhere)
+        auth = auth_of_manager(record.auth, self.name)
+        told = None
+        if auth.is_authenticated:
+            told = self._config.events.when_started("logged_out", scope, token_of(auth), transport=auth.transport)
         record.cookies = {**record.cookies, **log_out(self._config)}
-        if ending is not None:
-            record.writes = (*record.writes, ending)
+        record.write_first(ending, told)
 
     def confirm_login(self, connection: AnyScope | HasScope) -> None:
         """Make the session fresh again, from the next request on, after the user has shown the password once more.
@@ -322,11 +336,15 @@ class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, N
                 "this request has logged somebody in or out already: there is no session left to confirm"
             )
         auth = auth_of_manager(record.auth, self.name)
-        cookies = confirm(self._config, scope, token_of(auth), auth.user)
+        token = token_of(auth)
+        cookies = confirm(self._config, scope, token, auth.user)
         if cookies is None:
             nothing = settings_of(auth).complete(NotAuthenticated("no session to confirm"))
-            record.refuse((refusal(auth) if auth.manager else None) or nothing)
+            error = (refusal(auth) if auth.manager else None) or nothing
+            tell_refusal(auth, error, scope)
+            record.refuse(error)
         record.cookies = {**record.cookies, **cookies}
+        record.write_first(self._config.events.when_started("confirmed", scope, token, transport=auth.transport))
 
     @property
     def cookie_transport(self) -> CookieTransport:

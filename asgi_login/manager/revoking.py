@@ -44,7 +44,7 @@ class Revoking:
         try:
             raw = token.encode("ascii")
         except UnicodeEncodeError:
-            raise InvalidToken("not ASCII") from None
+            raise InvalidToken("not ASCII", reason_code="malformed_token") from None
         try:
             verified = tokens.read(raw, _ALL_KINDS)
         except UnknownKey as unknown:
@@ -55,6 +55,7 @@ class Revoking:
         elif verified.exp + tokens.rules.leeway > self._config.clock():
             with answering_own_end():
                 await _in_request(revocation.end_token(_text_claim(verified, "jti"), verified.exp))
+            self._config.events.tell("revoked", None, verified)
 
     async def revoke_session(self, sid: str) -> None:
         """End a login on every machine: its session, its remember or refresh token, and all tokens with the same `sid`.
@@ -69,6 +70,7 @@ class Revoking:
         """
         with answering_own_end():
             await _in_request(end_login(self._config, sid))
+        self._config.events.tell("revoked", sid=sid)
 
     async def revoke_user(self, sub: str, *, keep: AnyScope | HasScope | None = None) -> None:
         """Log a user out everywhere: end every token and session that was issued until now.
@@ -86,6 +88,7 @@ class Revoking:
         kept = None if keep is None else get_auth(keep, manager=self._config.name).session_id
         with answering_own_end():
             await _in_request(revocation.end_user(sub, keep=kept))
+        self._config.events.tell("revoked", sub=sub)
 
     async def devices(self, sub: str) -> tuple[Device, ...]:
         """Return where a user is logged in; the device that was seen last comes first. Needs `Sessions(listed=True)`.
@@ -131,6 +134,7 @@ def revocation_of(
     sessions: Sessions | None,
     refresh: Refresh | None,
     clock: Callable[[], float],
+    on_down: Callable[[], object],
 ) -> Revocation | None:
     """Return what a manager knows of what was ended, or None without a store.
 
@@ -156,7 +160,9 @@ def revocation_of(
             f"the store remembers what was ended for {keep}, and a login or token may live for {longest}: pass "
             "keep= to the store, at least as long"
         )
-    return Revocation(store, name, leeway=leeway.total_seconds(), lives=lives.total_seconds(), clock=clock)
+    return Revocation(
+        store, name, leeway=leeway.total_seconds(), lives=lives.total_seconds(), clock=clock, on_down=on_down
+    )
 
 
 async def end_login(config: Config, sid: str) -> None:
@@ -184,10 +190,15 @@ def ending_of(config: Config, scope: AnyScope | HasScope, *, everywhere: bool) -
         sids.add(auth.session_id)
     endings = [partial(end_login, config, sid) for sid in sorted(sids)]
     if everywhere and token is not None:
-        endings.append(partial(config.revocation.end_user, token.sub, keep=None))
+        endings.append(partial(_end_user, config, config.revocation, token.sub))
     elif token is not None and auth.session_id is None and is_text(jti := token.claims.get("jti")):
         endings.append(partial(config.revocation.end_token, jti, token.exp))
     return partial(_all_of, endings) if endings else None
+
+
+async def _end_user(config: Config, revocation: Revocation, sub: str) -> None:
+    await revocation.end_user(sub, keep=None)
+    config.events.tell("revoked", sub=sub)
 
 
 def _session_ids(config: Config, scope: AnyScope | HasScope) -> set[str]:
@@ -251,5 +262,5 @@ def _check_text(argument: str, value: object) -> None:
 def _text_claim(token: VerifiedToken, name: str) -> str:
     value = token.claims.get(name)
     if not is_text(value):
-        raise InvalidToken(f"{name}: missing, so that the token cannot be ended by itself")
+        raise InvalidToken(f"{name}: missing, so that the token cannot be ended by itself", reason_code="bad_claim")
     return value

@@ -48,7 +48,7 @@ async def check_password(check: Callback, form: Mapping[str, str], scope: Scope)
         raise OAuthError("invalid_request", "username or password is missing")
     grant = await check(username, password, scope=scope)
     if grant is None:
-        raise InvalidToken("wrong name or password")
+        raise InvalidToken("wrong name or password", reason_code="wrong_password")
     if not isinstance(grant, Grant):
         # `True` would say that somebody is logged in, but not who.
         raise TypeError(f"password= returns a Grant, or None if it is wrong; not {type(grant).__name__}")
@@ -74,12 +74,14 @@ async def issue_for(
     """
     left = math.inf if grant.expires_at is None else grant.expires_at - config.clock()
     if left < 1:
-        raise InvalidToken("the grant has ended")
+        raise InvalidToken("the grant has ended", reason_code="expired")
     if scopes is not None and not set(scopes) <= set(grant.scopes):
         raise OAuthError("invalid_scope", "scope is more than is granted")
     granted = tuple(grant.scopes) if scopes is None else tuple(scopes)
     if config.refresh is None:
-        return _access_token(config, grant, granted, client_id, left)
+        issued = _access_token(config, grant, granted, client_id, left)
+        config.events.tell("logged_in", scope, sub=grant.sub)
+        return issued
     return await issue_pair(
         config,
         grant.sub,
@@ -88,6 +90,7 @@ async def issue_for(
         client_id=client_id,
         claims=grant.claims,
         expires_at=grant.expires_at,
+        scope=scope,
     )
 
 
@@ -110,5 +113,5 @@ async def _user(config: Config, grant: Grant, scope: Scope) -> Any:  # noqa: ANN
     claims = MappingProxyType({**grant.claims, "sub": grant.sub})
     user = await config.loader.finish(await config.loader.call(grant.sub, scope, claims))
     if user is None:
-        raise InvalidToken("no such user")
+        raise InvalidToken("no such user", reason_code="unknown_user")
     return user

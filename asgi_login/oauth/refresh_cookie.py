@@ -139,7 +139,8 @@ class RefreshCookie(FixedAttributes):
         """
         problem = config.origins.problem(scope, self._transport.trusted_origins)
         if problem is not None:
-            _log.info("%s: CrossOriginRequest: %s", request_line(scope), problem)
+            _log.info("%s: CrossOriginRequest: cross_origin: %s", request_line(scope), problem)
+            config.events.tell("refused", scope, transport="refresh_token", reason="cross_origin")
             error, vary = CrossOriginRequest, (b"vary", b"Origin, Sec-Fetch-Site")
             raise OAuthError(error.error, error.description, status=error.status, headers=[vary])
 

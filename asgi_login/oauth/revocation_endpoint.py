@@ -84,9 +84,10 @@ class RevocationEndpoint(Endpoint):
             return
         if client_id is not None and found.claims.get("client_id", client_id) != client_id:
             # RFC 7009 §2.1. Without client_id, whoever has the token may end it: a client has nothing else to show.
-            _log.info("%s: invalid_grant: client_id: another client's", request_line(scope))
+            _log.info("%s: invalid_grant: wrong_client: client_id: another client's", request_line(scope))
             raise OAuthError("invalid_grant", "the token was issued to another client")
         await self._write(found)
+        self._config.events.tell("revoked", scope, found)
 
     async def _read(self, token: str) -> VerifiedToken:
         raw = token.encode("ascii")

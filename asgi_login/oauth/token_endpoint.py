@@ -86,10 +86,12 @@ class TokenEndpoint(Endpoint):
         except ServiceUnavailable:
             raise
         except ScopeTooWide as problem:
-            _log.info("%s: invalid_scope: %s", request_line(scope), problem.reason)
+            _log.info("%s: invalid_scope: %s", request_line(scope), problem.log_text)
+            self._config.events.tell("refused", scope, transport=grant_type, reason=problem.reason_code)
             raise OAuthError("invalid_scope", "scope is more than the login grants") from None
         except AuthError as problem:
-            _log.info("%s: invalid_grant for a %s: %s", request_line(scope), grant_type, problem.reason)
+            _log.info("%s: invalid_grant for a %s: %s", request_line(scope), grant_type, problem.log_text)
+            self._config.events.tell("refused", scope, transport=grant_type, reason=problem.reason_code)
             keeps_cookie = isinstance(problem, OtherClient)
             raise self._invalid_grant(grant_type, scope, keeps_cookie=keeps_cookie) from None
         return self._issued(issued, scope)
@@ -121,7 +123,7 @@ class TokenEndpoint(Endpoint):
         token = self._cookie.read(scope)
         if token is None:
             # Not `invalid_request`: to a page it is the same as an expired one, and its user logs in.
-            raise InvalidToken("no cookie")
+            raise InvalidToken("no cookie", reason_code="no_credential")
         return token
 
     def _issued(self, issued: TokenPair | AccessToken, scope: Scope) -> Answer:

@@ -26,7 +26,7 @@ def generation_of(token: VerifiedToken) -> int:
     """
     generation = token.claims.get("gen", 0)
     if type(generation) is not int or not 0 <= generation < _MOST:
-        raise InvalidToken("gen: no generation")
+        raise InvalidToken("gen: no generation", reason_code="bad_claim")
     return generation
 
 
@@ -62,7 +62,7 @@ async def use_up(
     """
     sid = token.claims.get("sid")
     if not is_text(sid):
-        raise InvalidToken(f"sid: missing in a {token.kind}")
+        raise InvalidToken(f"sid: missing in a {token.kind}", reason_code="bad_claim")
     use = Use(
         sid=sid,
         sub=token.sub,
@@ -77,12 +77,13 @@ async def use_up(
     rotation = await cast("Revocation", config.revocation).rotate(use)
     where = request_line(scope), token.kind, config.name
     if rotation.outcome == "reused" and not ends:
-        raise InvalidToken("the token was used meanwhile")
+        raise InvalidToken("the token was used meanwhile", reason_code="reused")
     if rotation.outcome == "reused":
         log.warning("%s: a %s of %s was used again that had been replaced: its login is ended", *where)
-        raise InvalidToken("the token was used before, and its login is ended")
+        config.events.tell("refresh_reused", scope, token, transport=token.kind.removesuffix("+jwt") + "_token")
+        raise InvalidToken("the token was used before, and its login is ended", reason_code="reused")
     if rotation.outcome == "gone":
-        raise InvalidToken("the login was ended, or was not used for too long")
+        raise InvalidToken("the login was ended, or was not used for too long", reason_code="ended")
     if rotation.outcome == "ahead":
         log.warning("%s: a %s of %s is newer than the store knows: it has lost what was written last", *where)
     return rotation.left

@@ -72,13 +72,14 @@ def restore_session(config: Config, scope: Scope, token: VerifiedToken, user: An
 
 
 async def check_remembered(config: Config, scope: Scope, token: VerifiedToken) -> None:
-    """Check that the remember token that restores a session is the newest of its login; the manager has a store.
+    """Check that the remember token that restores a session is the newest of its login, where there is a store.
 
     Raises:
         InvalidToken: The login was ended; or the token was used before, and the login has ended now.
         ServiceUnavailable: The store does not answer.
     """
-    await _use(config, scope, token, advances=False, ends=True)
+    if config.revocation is not None:
+        await _use(config, scope, token, advances=False, ends=True)
 
 
 async def use_remembered(config: Config, scope: Scope, token: VerifiedToken) -> None:

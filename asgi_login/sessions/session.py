@@ -59,9 +59,9 @@ def check_owner(config: Config, token: VerifiedToken) -> None:
         InvalidToken: It is not, or it does not say when the user proved who they are.
     """
     if token.claims.get("mgr") != config.name:
-        raise InvalidToken("mgr: another manager's", foreign=True)
+        raise InvalidToken("mgr: another manager's", reason_code="wrong_manager", foreign=True)
     if token.auth_time is None:
-        raise InvalidToken(f"auth_time: missing in a {token.kind}")
+        raise InvalidToken(f"auth_time: missing in a {token.kind}", reason_code="bad_claim")
 
 
 def _limit_to_lifetime(config: Config, token: VerifiedToken) -> None:

@@ -59,7 +59,7 @@ class ClaimRules:
         if "iss" in claims and not is_text(claims["iss"]):
             raise _no_text("iss")
         if self.issuers and claims.get("iss") not in self.issuers:
-            raise InvalidClaims("iss: another issuer", foreign=True)
+            raise InvalidClaims("iss: another issuer", reason_code="wrong_issuer", foreign=True)
         if "aud" in claims or self.audiences:
             self.check_audience(claims.get("aud"), "aud")
         return self.to_token(claims, kind=kind, kid=kid, sub=sub, scopes=scopes_of(claims))
@@ -116,7 +116,7 @@ class ClaimRules:
             raise InvalidClaims(f"{name}: missing, or neither a string nor a list of strings")
         # RFC 7519 §4.1.3: whoever is not identified in the claim must refuse the token.
         if not self.any_audience and self.audiences.isdisjoint(audiences):
-            raise InvalidClaims(f"{name}: another audience", foreign=True)
+            raise InvalidClaims(f"{name}: another audience", reason_code="wrong_audience", foreign=True)
 
 
 def is_text(value: object) -> TypeGuard[str]:

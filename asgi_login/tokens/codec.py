@@ -78,7 +78,7 @@ class TokenCodec:
             known = self.verify_uncached(token, kinds)
             self._cache.put(token, known)
         elif known.kind not in kinds:
-            raise InvalidToken(f"typ: a {known.kind} does not belong here", foreign=True)
+            raise InvalidToken(f"typ: a {known.kind} does not belong here", reason_code="wrong_type", foreign=True)
         elif not known.valid_from <= (now := self._clock()) < known.valid_until:
             try:
                 check_times(known, now)
@@ -110,12 +110,14 @@ class TokenCodec:
             known = self._known_headers.get(header)
             key, kind = known or self._read_header(header)
             if not key.verify(signed, decode(signature)):
-                raise InvalidToken("wrong signature", foreign=True)
+                raise InvalidToken("wrong signature", reason_code="wrong_signature", foreign=True)
             if kind not in kinds:
-                raise InvalidToken(f"typ: a {kind} does not belong here", foreign=True)
+                raise InvalidToken(f"typ: a {kind} does not belong here", reason_code="wrong_type", foreign=True)
             verified = self.rules.read(parse_object(decode(payload)), kind=kind, kid=key.kid)
-        except (InvalidClaims, InvalidJSON, InvalidBase64url) as problem:
-            raise InvalidToken(str(problem), foreign=isinstance(problem, InvalidClaims) and problem.foreign) from None
+        except InvalidClaims as problem:
+            raise problem.refusal() from None
+        except (InvalidJSON, InvalidBase64url) as problem:
+            raise InvalidToken(str(problem), reason_code="malformed_token") from None
         if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
             self._known_headers[header] = key, kind
         return verified
@@ -183,13 +185,13 @@ class TokenCodec:
         members, kid = read_header(header)
         key = self.keys.find(kid)
         if key is None:
-            raise InvalidToken("kid: no such key", foreign=True)
+            raise InvalidToken("kid: no such key", reason_code="unknown_key", foreign=True)
         # RFC 8725 §3.1: the key decides the algorithm, and the token must agree.
         if members.get("alg") != key.algorithm:
-            raise InvalidToken("alg: not the algorithm of the key", foreign=True)
+            raise InvalidToken("alg: not the algorithm of the key", reason_code="wrong_algorithm", foreign=True)
         kind = _KINDS.get(type_of(members))
         if kind is None:
-            raise InvalidToken("typ: no kind of token that is accepted")
+            raise InvalidToken("typ: no kind of token that is accepted", reason_code="wrong_type")
         return key, kind
 
 

@@ -57,8 +57,10 @@ class ForeignCodec(TokenCodec):
             issuer = self._issuer_of(claims)
             if issuer is not None:
                 return self._read_foreign(parts, claims, issuer, kinds)
-        except (InvalidClaims, InvalidJSON, InvalidBase64url) as problem:
-            raise InvalidToken(str(problem), foreign=isinstance(problem, InvalidClaims) and problem.foreign) from None
+        except InvalidClaims as problem:
+            raise problem.refusal() from None
+        except (InvalidJSON, InvalidBase64url) as problem:
+            raise InvalidToken(str(problem), reason_code="malformed_token") from None
         return super().read(token, kinds)
 
     def issue(
@@ -79,7 +81,7 @@ class ForeignCodec(TokenCodec):
         iss = claims.get("iss")
         issuer = self._issuers.get(iss) if type(iss) is str else None
         if issuer is None and not self.keys.has_own:
-            raise InvalidToken("iss: none of the issuers", foreign=True)
+            raise InvalidToken("iss: none of the issuers", reason_code="wrong_issuer", foreign=True)
         return issuer
 
     def _read_foreign(
@@ -88,17 +90,19 @@ class ForeignCodec(TokenCodec):
         signed, header, _, signature = parts
         members, kid = read_header(header)
         if type_of(members) not in issuer.rules.types:
-            raise InvalidToken("typ: no kind of token that is accepted of this issuer")
+            raise InvalidToken("typ: no kind of token that is accepted of this issuer", reason_code="wrong_type")
         if ACCESS not in kinds:
-            raise InvalidToken("typ: another issuer's token does not belong here", foreign=True)
+            raise InvalidToken(
+                "typ: another issuer's token does not belong here", reason_code="wrong_type", foreign=True
+            )
         found = issuer.find(kid)
         if found is None:
             raise UnknownKey(issuer, kid)
         # RFC 8725 §3.1: the key decides the algorithm, and the token must agree.
         if members.get("alg") != found.key.algorithm:
-            raise InvalidToken("alg: not the algorithm of the key", foreign=True)
+            raise InvalidToken("alg: not the algorithm of the key", reason_code="wrong_algorithm", foreign=True)
         if not found.key.verify(signed, decode(signature)):
-            raise InvalidToken("wrong signature", foreign=True)
+            raise InvalidToken("wrong signature", reason_code="wrong_signature", foreign=True)
         verified = issuer.rules.read(claims, self.rules, kind=ACCESS, kid=found.key.kid)
         verified.origin = found
         return verified

@@ -68,7 +68,7 @@ class UnknownKey(InvalidToken):
     """
 
     def __init__(self, issuer: ForeignKeys, kid: str | None) -> None:
-        super().__init__("kid: the issuer has no such key", foreign=True)
+        super().__init__("kid: the issuer has no such key", reason_code="unknown_key", foreign=True)
         self.issuer: ForeignKeys = issuer
         self.kid: str | None = kid
 
@@ -82,4 +82,4 @@ class UnknownKey(InvalidToken):
 
     def again(self) -> InvalidToken:  # type: ignore[override]
         """Return what is left of it once the key was looked for: a token that is invalid."""
-        return InvalidToken(self.reason, foreign=True)
+        return InvalidToken(self.reason, reason_code="unknown_key", foreign=True)

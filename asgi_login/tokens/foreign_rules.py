@@ -76,10 +76,10 @@ def _refuse_id_tokens(claims: Claims) -> None:
     """Refuse what an issuer made to tell a client who has logged in, and not for an API (RFC 8725 §2.8, §3.12)."""
     for name in _OF_ID_TOKENS:
         if name in claims:
-            raise InvalidClaims(f"{name}: this is an ID token")
+            raise InvalidClaims(f"{name}: this is an ID token", reason_code="wrong_type")
     azp, aud = claims.get("azp"), claims.get("aud")
     if azp is not None and aud in (azp, (azp,)):
-        raise InvalidClaims("azp: the audience is the client itself, as of an ID token")
+        raise InvalidClaims("azp: the audience is the client itself, as of an ID token", reason_code="wrong_type")
 
 
 def _as_json(value: object) -> str | None:

@@ -22,12 +22,12 @@ def split(token: bytes) -> tuple[bytes, bytes, bytes, bytes]:
         InvalidToken: It is too long, or not three parts of base64url.
     """
     if len(token) > MAX_TOKEN_BYTES:
-        raise InvalidToken("longer than 16,384 bytes")
+        raise InvalidToken("longer than 16,384 bytes", reason_code="malformed_token")
     signed, _, signature = token.rpartition(b".")
     header, _, payload = signed.partition(b".")
     # Without the alphabet, only the two dots are left. A regular expression takes three times as long.
     if token.translate(None, ALPHABET) != b".." or not (header and payload and signature):
-        raise InvalidToken("not three parts of base64url")
+        raise InvalidToken("not three parts of base64url", reason_code="malformed_token")
     return signed, header, payload, signature
 
 
@@ -39,13 +39,13 @@ def read_header(header: bytes) -> tuple[dict[str, object], str | None]:
         InvalidToken: It is too long, or has a member that is not supported.
     """
     if len(header) > MAX_HEADER_BYTES:
-        raise InvalidToken("header longer than 1,024 bytes")
+        raise InvalidToken("header longer than 1,024 bytes", reason_code="malformed_token")
     members = parse_object(decode(header))
     if not _REFUSED_MEMBERS.isdisjoint(members):
-        raise InvalidToken("header with an unsupported extension or a key of its own")
+        raise InvalidToken("header with an unsupported extension or a key of its own", reason_code="malformed_token")
     kid = members.get("kid")
     if "kid" in members and type(kid) is not str:
-        raise InvalidToken("kid: not a string")
+        raise InvalidToken("kid: not a string", reason_code="malformed_token")
     return members, kid if type(kid) is str else None
 
 

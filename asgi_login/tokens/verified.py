@@ -5,6 +5,7 @@ from copy import copy
 from typing import Any, Protocol, TypeAlias
 
 from asgi_login.errors import InvalidToken
+from asgi_login.reasons import Reason
 
 Claims: TypeAlias = Mapping[str, object]
 """The claims of a verified token: read-only at every depth."""
@@ -15,18 +16,22 @@ class InvalidClaims(ValueError):
 
     Args:
         reason: The rule.
+        reason_code: The code of the refusal.
         expired: Whether `exp` has passed; the only rule whose breaking a client is told.
         foreign: Whether the token is meant for somebody else.
     """
 
-    def __init__(self, reason: str, *, expired: bool = False, foreign: bool = False) -> None:
+    def __init__(
+        self, reason: str, *, reason_code: Reason = "bad_claim", expired: bool = False, foreign: bool = False
+    ) -> None:
         super().__init__(reason)
+        self.reason_code: Reason = reason_code
         self.expired = expired
         self.foreign = foreign
 
     def refusal(self) -> InvalidToken:
         """Return the error that refuses the token."""
-        return InvalidToken(str(self), expired=self.expired, foreign=self.foreign)
+        return InvalidToken(str(self), reason_code=self.reason_code, expired=self.expired, foreign=self.foreign)
 
 
 class Origin(Protocol):
@@ -151,6 +156,7 @@ def check_times(verified: VerifiedToken, now: float) -> None:
             "iat: in the future": verified.iat,
             "auth_time: in the future": verified.auth_time,
         }
-        raise InvalidClaims(max(starts, key=lambda reason: starts[reason] or 0))
+        latest = max(starts, key=lambda reason: starts[reason] or 0)
+        raise InvalidClaims(latest, reason_code="not_yet_valid")
     if now >= verified.valid_until:
         raise InvalidClaims("exp: expired", expired=True)

@@ -171,7 +171,7 @@ class TestBrokenOff:
             (
                 "asgi_login",
                 logging.INFO,
-                "GET '/stream': NotAuthenticated (no credential) broke off a response that had started",
+                "GET '/stream': NotAuthenticated (no_credential: no credential) broke off a response that had started",
             )
         ]
         assert caplog.records[0].exc_info is None

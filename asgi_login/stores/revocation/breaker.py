@@ -27,16 +27,18 @@ class CircuitBreaker:
     Args:
         timeout: Seconds that a question may take.
         monotonic: The clock for it.
+        on_down: Called when the store cannot be reached any more.
 
     When the store cannot be reached, everybody is refused at once, but for one a second who tries. Otherwise each
     request would wait for the deadline, and all that wait would break upon the store when it comes back.
     """
 
-    __slots__ = ("_answered_at", "_is_down", "_monotonic", "_probe_at", "_timeout")
+    __slots__ = ("_answered_at", "_is_down", "_monotonic", "_on_down", "_probe_at", "_timeout")
 
-    def __init__(self, timeout: float, monotonic: Callable[[], float]) -> None:
+    def __init__(self, timeout: float, monotonic: Callable[[], float], on_down: Callable[[], object]) -> None:
         self._timeout = timeout
         self._monotonic = monotonic
+        self._on_down = on_down
         self._is_down = False
         self._probe_at = 0.0
         self._answered_at = 0.0
@@ -96,6 +98,7 @@ class CircuitBreaker:
         if not self._is_down:
             self._is_down = True
             log.warning("the store cannot be reached, and is tried once a second: %s", _described(problem))
+            self._on_down()
 
 
 def _described(problem: OSError) -> str:

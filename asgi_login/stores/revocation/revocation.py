@@ -36,6 +36,7 @@ class Revocation:
             within them is kept here, so that ordinary tokens are hardly ever asked for.
         clock: The time of day.
         monotonic: The clock that is never set.
+        on_down: Called when the store cannot be reached any more.
 
     Attributes:
         clears: Tells in less than half a microsecond whether a token certainly has not been ended; where it says False,
@@ -70,6 +71,7 @@ class Revocation:
         lives: float,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        on_down: Callable[[], object] = lambda: None,
     ) -> None:
         self._options = store.options
         self._keep = store.options.keep.total_seconds() + leeway
@@ -94,7 +96,7 @@ class Revocation:
             # Here, because they need asyncio, whose import takes as long as half of the package.
             from asgi_login.stores.revocation import breaker, follower  # noqa: PLC0415
 
-            self._breaker = breaker.CircuitBreaker(self._options.timeout.total_seconds(), monotonic)
+            self._breaker = breaker.CircuitBreaker(self._options.timeout.total_seconds(), monotonic, on_down)
             self._follower = follower.Follower(
                 channel, self._view, self._breaker, clock=clock, monotonic=monotonic, tell=self._tell
             )
@@ -115,7 +117,7 @@ class Revocation:
         self.follow()
         view = self._view
         if view.ends(token):
-            raise InvalidToken("the token, its session or its user's logins were ended")
+            raise InvalidToken("the token, its session or its user's logins were ended", reason_code="ended")
         if view.is_current() and view.vouches(token):
             return
         try:
@@ -145,7 +147,9 @@ class Revocation:
             # Kept, so that sending an ended token again and again does not ask the store again and again.
             self._view.apply(Entry(answer.ended, value, token.exp + self._leeway))
         if self._view.ends(token):
-            raise InvalidToken("the store says that the token, its session or its user's logins were ended")
+            raise InvalidToken(
+                "the store says that the token, its session or its user's logins were ended", reason_code="ended"
+            )
         token.good_since = max(token.good_since, asked)
 
     async def end_token(self, jti: str, until: float) -> None:

@@ -208,9 +208,11 @@ def _write_headers(response: Any, headers: Headers) -> None:  # noqa: ANN401
     lines = [(name.decode("latin-1").lower(), value.decode("latin-1")) for name, value in headers]
     for name in {name.lower() for name in response.headers} - {name for name, _ in lines}:
         del response[name]
+    joined: dict[str, str] = {}
     for (name, line), pair in zip(lines, headers, strict=True):
         if name != "set-cookie":
-            response[name] = line
+            # Django keeps one line of each name. A list may be written into one (RFC 9110 §5.3), also of challenges.
+            response[name] = joined[name] = f"{joined[name]}, {line}" if name in joined else line
         elif line not in written:
             put_cookie(response, pair)
 

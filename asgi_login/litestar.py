@@ -32,6 +32,7 @@ try:
     from litestar.openapi.datastructures import ResponseSpec
     from litestar.openapi.spec import Components, OAuthFlow, OAuthFlows, SecurityScheme
     from litestar.plugins import InitPlugin, ReceiveRoutePlugin
+    from litestar.response.base import ASGIResponse
     from litestar.routes import BaseRoute, HTTPRoute
 except ImportError as _missing:
     raise ImportError("asgi_login.litestar needs Litestar 2.24 or later: pip install litestar") from _missing
@@ -249,10 +250,24 @@ def _is_strangers(scope: Scope, managers: Sequence[HasConfig]) -> bool:
     return all(get_auth(scope, manager=one.config.name).transport is None for one in managers)
 
 
+class _Answer(Response[bytes]):
+    """What Litestar sends: its own Response has one line of each header, and a 401 may have several challenges."""
+
+    def __init__(self, status: int, lines: list[tuple[str, str]], body: bytes) -> None:
+        headers = dict(lines)
+        super().__init__(body, status_code=status, headers=headers, media_type=headers.get("content-type", ""))
+        self._lines = lines
+
+    def to_asgi_response(self, *_arguments: object, **_more: object) -> ASGIResponse:
+        """Return what is sent; called by Litestar."""
+        return ASGIResponse(
+            body=self.content, headers=self._lines, status_code=self.status_code, media_type=self.media_type
+        )
+
+
 def _answer_auth_error(request: Request[Any, Any, Any], error: AuthError) -> Response[bytes]:
     start, body = http_answer(error, cast("Scope", request.scope))
-    headers = {name.decode(): value.decode() for name, value in start["headers"]}
-    return Response(body, status_code=start["status"], headers=headers, media_type=headers.get("content-type", ""))
+    return _Answer(start["status"], [(name.decode(), value.decode()) for name, value in start["headers"]], body)
 
 
 async def _mark_for_websockets(problem: Exception, scope: Any) -> None:  # noqa: ANN401 - Litestar's scope

@@ -25,6 +25,7 @@ from helpers import COOKIE, OTHER_SECRET, SECRET, bearer, hello, http_scope, mak
 
 from asgi_login import (
     AuthMiddleware,
+    BasicTransport,
     InsufficientScope,
     InvalidToken,
     Sessions,
@@ -272,6 +273,13 @@ class TestRefusals:
         _, client = enter(OverWSGI)
         answer = client.send("GET", "/gated/plain", {"Authorization": "Bearer a.b.c,Bearer d.e.f"})
         assert (answer.status, answer.json()["error"]) == (400, "invalid_request")
+
+    def test_a_manager_that_also_takes_passwords_asks_for_both(self, enter, way, kind):
+        site = Site()
+        site.manager.credential_loader(BasicTransport())(lambda credential: None)
+        _, client = enter(way, site)
+        challenges = client.send("GET", f"/gated/{kind}").headers["www-authenticate"]
+        assert challenges == 'Bearer realm="api", Basic realm="api", charset="UTF-8"'
 
 
 class TestUser:

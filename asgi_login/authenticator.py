@@ -116,9 +116,7 @@ class Authenticator(Generic[UserT]):
             if type(found) is not bytes:
                 if isinstance(found, AuthError):
                     return self._refused(scope, transport, found)
-                # No token: the application knows it. It asks a database, so the origin comes first.
-                self._check_origin(scope, transport)
-                token = await cast("OpaqueCredential", found).load(scope)
+                token = await self._ask_application(scope, transport, cast("OpaqueCredential", found))
             else:
                 try:
                     token = self._verify(scope, transport, found) if transport.ambient else config.tokens.verify(found)
@@ -131,7 +129,9 @@ class Authenticator(Generic[UserT]):
                         # The restored session is written into the session cookie, whichever cookie was read.
                         transport = config.session_cookie or transport
                     # Before the loader runs: a forged request must not even reach the database.
-                    self._check_origin(scope, transport)
+                    problem = config.origins.problem(scope, _trusted_origins(transport))
+                    if problem is not None:
+                        raise CrossOriginRequest(problem)
                     same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
                     if not same_client and sessions.ends_with_client(config, token):
                         return self._client_changed(scope, transport, token)
@@ -158,10 +158,14 @@ class Authenticator(Generic[UserT]):
             await self._list(scope, outcome[0])
         return outcome
 
-    def _check_origin(self, scope: Scope, transport: Transport) -> None:
-        problem = self.config.origins.problem(scope, _trusted_origins(transport)) if transport.ambient else None
-        if problem is not None:
-            raise CrossOriginRequest(problem)
+    async def _ask_application(self, scope: Scope, transport: Transport, credential: OpaqueCredential) -> VerifiedToken:
+        """Return what a credential loader knows of a credential that is no token."""
+        if transport.ambient:
+            # It may ask a database, which a forged request must not reach.
+            problem = self.config.origins.problem(scope, _trusted_origins(transport))
+            if problem is not None:
+                raise CrossOriginRequest(problem)
+        return await credential.load(scope)
 
     def _verify(self, scope: Scope, transport: Transport, token: bytes) -> VerifiedToken:
         """Verify a token; if it is in a cookie and the session has expired, verify the remember token instead."""

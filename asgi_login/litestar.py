@@ -69,7 +69,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         endpoints: Sequence[Endpoint] = (),
     ) -> None:
         self._managers = tuple(manager) if isinstance(manager, Sequence) else (manager,)
-        self._schemes = {one.config.name: security_schemes(one.config) for one in self._managers}
+        self._schemes: dict[str, list[Scheme]] = {}
         self._names: dict[Scheme, str] = {}
         self._skip = path_prefixes("skip", skip)
         self._passive = path_prefixes("passive", passive)
@@ -94,6 +94,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
         if app_config.openapi_config is not None:
             openapi = app_config.openapi_config = copy(app_config.openapi_config)
             components = openapi.components if isinstance(openapi.components, list) else [openapi.components]
+            self._schemes = {one.config.name: security_schemes(one.config) for one in self._managers}
             taken = {name for one in components for name in one.security_schemes or {}}
             self._names = scheme_names((one for found in self._schemes.values() for one in found), taken)
             ours = {name: _scheme(one.definition) for one, name in self._names.items()}
@@ -122,7 +123,7 @@ class LoginPlugin(FixedAttributes, InitPlugin, ReceiveRoutePlugin):
     def _describe(self, handler: HTTPRouteHandler) -> None:
         layers: list[Any] = list(handler.ownership_layers)
         guards = [one for layer in layers for one in layer.guards or () if isinstance(one, Guard)]
-        if not guards:
+        if not guards or handler.opt.get(_OPEN):
             return
         scopes = list(dict.fromkeys(scope for one in guards for scope in one.scopes))
         managers = {one.manager for one in guards} - {None}

@@ -1,6 +1,5 @@
 """The dependencies: the user of a request, found by the middleware or, without one, here."""
 
-from collections.abc import Sequence
 from inspect import Signature
 from typing import Generic, TypeVar, cast
 from weakref import WeakKeyDictionary, WeakSet
@@ -13,7 +12,7 @@ from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refu
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
-from asgi_login.fastapi.openapi import SecurityScheme, dependency_signature
+from asgi_login.fastapi.openapi import SecuritySchemes, dependency_signature
 from asgi_login.gates import Check, Rule, application_exception, check_is_function
 from asgi_login.loader import UserLoader
 from asgi_login.manager_clashes import check_newcomer
@@ -115,11 +114,11 @@ class Authentication(Generic[UserT]):
 class Requirement(FixedAttributes, Generic[UserT]):
     """The dependency that `manager.requires(check)` returns: the user, of whom the check says yes."""
 
-    def __init__(self, authentication: Authentication[UserT], schemes: Sequence[SecurityScheme], check: Check) -> None:
+    def __init__(self, authentication: Authentication[UserT], schemes: SecuritySchemes, check: Check) -> None:
         check_is_function(check)
         self._authentication = authentication
         self._check = check
-        self.__signature__: Signature = dependency_signature(schemes)
+        self.__signature__: Signature = schemes.signature()
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None
@@ -152,9 +151,7 @@ class OptionalUser(FixedAttributes, Generic[UserT]):
 class Subject(FixedAttributes, Generic[UserT]):
     """The dependency `manager.subject`: the `sub` of the user."""
 
-    def __init__(
-        self, authentication: Authentication[UserT], schemes: Sequence[SecurityScheme], loader: UserLoader
-    ) -> None:
+    def __init__(self, authentication: Authentication[UserT], schemes: SecuritySchemes, loader: UserLoader) -> None:
         self._authentication = authentication
         self._schemes = schemes
         self._loader = loader
@@ -163,7 +160,7 @@ class Subject(FixedAttributes, Generic[UserT]):
     def __signature__(self) -> Signature:
         """What FastAPI asks for when a route is declared; from then on the manager needs no user loader."""
         self._loader.default_to_subject()
-        return dependency_signature(self._schemes)
+        return self._schemes.signature()
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None

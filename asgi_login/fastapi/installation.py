@@ -40,4 +40,4 @@ def install(
         websocket_denial=websocket_denial,
         endpoints=endpoints,
     )
-    complete_openapi(app)
+    complete_openapi(app, manager if isinstance(manager, Sequence) else (manager,))

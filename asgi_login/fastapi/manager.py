@@ -14,7 +14,7 @@ from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.events import Event
 from asgi_login.fastapi.dependency import Authentication, OptionalUser, Requirement, Subject
 from asgi_login.fastapi.installation import install
-from asgi_login.fastapi.openapi import dependency_signature, security_dependencies
+from asgi_login.fastapi.openapi import SecuritySchemes
 from asgi_login.gates import Check
 from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
@@ -135,11 +135,14 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         )
         authentication = Authentication[UserT](self.config)
         self._authentication = authentication
-        schemes = security_dependencies(self.config)
-        self.__signature__: Signature = dependency_signature(schemes)
         self.optional = OptionalUser(authentication)
-        self.subject = Subject(authentication, schemes, self._config.loader)
-        self._schemes = schemes
+        self._schemes = SecuritySchemes(self.config)
+        self.subject = Subject(authentication, self._schemes, self._config.loader)
+
+    @property
+    def __signature__(self) -> Signature:
+        """What FastAPI asks for when a route is declared."""
+        return self._schemes.signature()
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None

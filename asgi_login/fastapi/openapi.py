@@ -2,7 +2,7 @@
 
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -14,7 +14,7 @@ from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 
-from asgi_login.config import DEFAULT_TOKEN_URL, Config
+from asgi_login.config import DEFAULT_TOKEN_URL, Config, HasConfig
 from asgi_login.openapi import REFUSALS, Scheme, scheme_names, security_schemes
 
 _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch", "trace"})
@@ -66,9 +66,23 @@ class SecurityScheme(SecurityBase):
         """Do nothing: the manager whose dependency this is does it."""
 
 
-def security_dependencies(config: Config) -> list[SecurityScheme]:
-    """Return a dependency for each way in which a manager's users can show who they are."""
-    return [SecurityScheme(scheme) for scheme in security_schemes(config)]
+class SecuritySchemes:
+    """The entries of a manager: each way in which its users can show who they are.
+
+    Args:
+        config: The settings of the manager; its credential loaders may come later.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._made: dict[Scheme, SecurityScheme] = {}
+        # The manager that is made first has the usual names.
+        self.signature()
+
+    def signature(self) -> inspect.Signature:
+        """Return the signature of a dependency that is behind the manager, with all entries that there are now."""
+        self._made = {one: self._made.get(one) or SecurityScheme(one) for one in security_schemes(self._config)}
+        return dependency_signature(list(self._made.values()))
 
 
 def dependency_signature(schemes: Sequence[SecurityScheme]) -> inspect.Signature:
@@ -83,8 +97,11 @@ def dependency_signature(schemes: Sequence[SecurityScheme]) -> inspect.Signature
     )
 
 
-def complete_openapi(app: FastAPI) -> None:
-    """Make the application's OpenAPI name our schemes, and list 401 and 403 for every operation that needs one."""
+def complete_openapi(app: FastAPI, managers: Sequence[HasConfig]) -> None:
+    """Make the application's OpenAPI name our schemes, and list 401 and 403 for every operation that needs one.
+
+    A credential loader that is registered after a route was declared is in the document, too.
+    """
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:
@@ -96,23 +113,32 @@ def complete_openapi(app: FastAPI) -> None:
             _written.reset(token)
         # Nothing is written where FastAPI returns the document that it has kept.
         if written:
-            _rename(schema, written)
+            _rename(schema, written, {one.config.name: security_schemes(one.config) for one in managers})
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]
 
 
-def _rename(schema: dict[str, Any], written: dict[str, Scheme]) -> None:
+def _rename(schema: dict[str, Any], written: dict[str, Scheme], current: Mapping[str, list[Scheme]]) -> None:
+    by_manager: defaultdict[str, list[Scheme]] = defaultdict(list)
+    for scheme in written.values():
+        by_manager[scheme.manager].append(scheme)
+    by_manager.update((name, current[name]) for name in by_manager.keys() & current.keys())
     schemes: dict[str, Any] = schema["components"]["securitySchemes"]
-    names = scheme_names(written.values(), taken=schemes.keys() - written.keys())
-    final = {temporary: names[scheme] for temporary, scheme in written.items()}
-    schema["components"]["securitySchemes"] = {final.get(name, name): one for name, one in schemes.items()}
+    others = {name: one for name, one in schemes.items() if name not in written}
+    names = scheme_names((one for ours in by_manager.values() for one in ours), taken=others)
+    schema["components"]["securitySchemes"] = others | {name: _below_prefix(one) for one, name in names.items()}
     for operation in _operations(schema):
-        security = operation.get("security", ())
-        if not final.keys().isdisjoint(name for requirement in security for name in requirement):
-            operation["security"] = [{final.get(name, name): one[name] for name in one} for one in security]
-            for status, description in REFUSALS.items():
-                operation["responses"].setdefault(str(status), {"description": description})
+        security: list[dict[str, Any]] = operation.get("security", [])
+        if written.keys().isdisjoint(name for requirement in security for name in requirement):
+            continue
+        # Each stands alone: FastAPI writes a requirement for each scheme of a manager, with the same scopes.
+        required = {written[name].manager: one[name] for one in security for name in one if name in written}
+        operation["security"] = [one for one in security if written.keys().isdisjoint(one)]
+        for manager, scopes in required.items():
+            operation["security"] += [{names[one]: scopes} for one in by_manager[manager]]
+        for status, description in REFUSALS.items():
+            operation["responses"].setdefault(str(status), {"description": description})
 
 
 def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:

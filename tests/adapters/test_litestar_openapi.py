@@ -6,7 +6,7 @@ from litestar import Litestar, get
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Components, SecurityScheme
 
-from asgi_login import BearerTransport, CookieTransport, LoginManager
+from asgi_login import BasicTransport, BearerTransport, CookieTransport, HeaderTransport, LoginManager
 from asgi_login.litestar import LoginPlugin, guard
 
 
@@ -48,6 +48,44 @@ def test_schemes_are_called_as_fastapi_calls_them():
     }
     security = schema["paths"]["/orders"]["get"]["security"]
     assert security == [{"OAuth2PasswordBearer": ["read"]}, {"APIKeyCookie": ["read"]}]
+
+
+def test_a_key_and_basic_are_alternatives_to_the_token():
+    manager = LoginManager(SECRET)
+
+    @get("/orders", guards=[guard("read", check=lambda auth: True)], sync_to_thread=False)
+    def orders() -> None: ...
+
+    # The plugin is there before the credential loaders are.
+    plugin = LoginPlugin(manager)
+    for transport in (HeaderTransport("X-API-Key", name="api-key", ambient=False), BasicTransport()):
+        manager.credential_loader(transport)(lambda credential: None)
+    openapi = OpenAPIConfig(title="shop", version="1")
+    schema = Litestar([orders], plugins=[plugin], openapi_config=openapi).openapi_schema.to_schema()
+    schemes = schema["components"]["securitySchemes"]
+    assert schemes.pop("OAuth2PasswordBearer")["type"] == "oauth2"
+    assert schemes == {
+        "APIKeyHeader": {"type": "apiKey", "in": "header", "name": "X-API-Key"},
+        "HTTPBasic": {"type": "http", "scheme": "basic"},
+    }
+    security = schema["paths"]["/orders"]["get"]["security"]
+    assert security == [{"OAuth2PasswordBearer": ["read"]}, {"APIKeyHeader": ["read"]}, {"HTTPBasic": ["read"]}]
+
+
+def test_a_handler_that_is_left_out_of_an_application_s_guard_requires_nothing():
+    @get("/orders", sync_to_thread=False)
+    def orders() -> None: ...
+
+    @get("/login", opt={"exclude_from_auth": True}, sync_to_thread=False)
+    def login() -> None: ...
+
+    openapi = OpenAPIConfig(title="shop", version="1")
+    plugins = [LoginPlugin(LoginManager(SECRET))]
+    app = Litestar([orders, login], plugins=plugins, guards=[guard()], openapi_config=openapi)
+    paths = app.openapi_schema.to_schema()["paths"]
+    assert paths["/orders"]["get"]["security"] == [{"OAuth2PasswordBearer": []}]
+    assert "security" not in paths["/login"]["get"]
+    assert "401" not in paths["/login"]["get"]["responses"]
 
 
 def test_two_that_would_be_called_the_same_are_told_apart_and_guards_name_theirs():

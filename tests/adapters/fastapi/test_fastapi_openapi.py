@@ -11,11 +11,11 @@ from adapters.fastapi.application import COOKIE_NAME, application, application_o
 from conformance.logins import OTHER_SECRET, SECRET, User
 from fastapi import Depends, FastAPI, Security
 from fastapi.openapi.models import OpenAPI
-from fastapi.security import OAuth2PasswordBearer
+from fastapi.security import APIKeyQuery, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
 from helpers import public_pem, rsa_pem
 
-from asgi_login import BearerTransport, CookieTransport
+from asgi_login import BasicTransport, BearerTransport, CookieTransport, HeaderTransport
 from asgi_login.fastapi import LoginManager, install
 from asgi_login.fastapi.openapi import SecurityScheme
 
@@ -257,6 +257,81 @@ class TestWhatASchemeSays:
             TypeError, match=r"openapi_scheme\(\) of the transport 'gateway' returns.*\"type\": \"apiKey\""
         ):
             LoginManager(SECRET, transports=[Gateway()])
+
+
+KEY = {"type": "apiKey", "in": "header", "name": "X-API-Key"}
+BASIC = {"type": "http", "scheme": "basic"}
+ALTERNATIVES = [{"OAuth2PasswordBearer": ["read"]}, {"APIKeyHeader": ["read"]}, {"HTTPBasic": ["read"]}]
+
+
+class TestCredentialLoaders:
+    def register(self, manager):
+        for transport in (HeaderTransport("X-API-Key", name="api-key", ambient=False), BasicTransport()):
+            manager.credential_loader(transport)(lambda credential: None)
+
+    def app(self, manager, *, installed):
+        app = FastAPI()
+        app.get("/")(view_for(Security(manager, scopes=["read"])))
+        app.get("/editors")(view_for(Security(manager.requires(lambda auth: True), scopes=["read"])))
+        app.get("/subject")(view_for(Security(manager.subject, scopes=["read"])))
+        app.get("/optional")(view_for(Depends(manager.optional)))
+        if installed:
+            install(app, manager)
+        return app
+
+    @INSTALLED_OR_NOT
+    def test_a_key_and_basic_are_alternatives_to_the_token(self, installed):
+        manager = LoginManager(SECRET)
+        self.register(manager)
+        schema = self.app(manager, installed=installed).openapi()
+        check_openapi(schema)
+        schemes = schema["components"]["securitySchemes"]
+        assert (schemes.pop("APIKeyHeader"), schemes.pop("HTTPBasic")) == (KEY, BASIC)
+        assert [*schemes] == ["OAuth2PasswordBearer"]
+        for path in ("/", "/editors", "/subject"):
+            assert schema["paths"][path]["get"]["security"] == ALTERNATIVES
+        assert "security" not in schema["paths"]["/optional"]["get"]
+
+    def test_one_that_is_registered_after_the_routes_is_there_too(self):
+        manager = LoginManager(SECRET)
+        app = self.app(manager, installed=True)
+        self.register(manager)
+        schema = app.openapi()
+        check_openapi(schema)
+        assert schema["components"]["securitySchemes"]["APIKeyHeader"] == KEY
+        for path in ("/", "/editors", "/subject"):
+            assert schema["paths"][path]["get"]["security"] == ALTERNATIVES
+        assert "security" not in schema["paths"]["/optional"]["get"]
+
+    @pytest.mark.parametrize("late", [True, False])
+    def test_opaque_tokens_in_the_managers_own_header_are_no_password_form(self, late):
+        bearer = BearerTransport()
+        manager = LoginManager(SECRET, transports=[bearer])
+        app = self.app(manager, installed=True) if late else None
+        manager.credential_loader(bearer)(lambda credential: None)
+        schema = (app or self.app(manager, installed=True)).openapi()
+        assert schema["components"]["securitySchemes"] == {"HTTPBearer": {"type": "http", "scheme": "bearer"}}
+        assert schema["paths"]["/"]["get"]["security"] == [{"HTTPBearer": ["read"]}]
+
+    def test_a_requirement_of_the_applications_own_stays_another_alternative(self):
+        manager = LoginManager(SECRET)
+        app = FastAPI()
+
+        @app.get("/")
+        async def view(
+            user: Annotated[object, Depends(manager)], own: Annotated[object, Depends(APIKeyQuery(name="k"))]
+        ):
+            pass
+
+        install(app, manager)
+        self.register(manager)
+        security = app.openapi()["paths"]["/"]["get"]["security"]
+        assert sorted(name for one in security for name in one) == [
+            "APIKeyHeader",
+            "APIKeyQuery",
+            "HTTPBasic",
+            "OAuth2PasswordBearer",
+        ]
 
 
 class TestNames:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
-from asgi_login.tokens import check_scope_names, is_text
+from asgi_login.tokens import MAX_NUMERIC_DATE, check_scope_names, is_text
 
 
 # Without slots, as settings.Sessions.
@@ -21,7 +21,7 @@ class Grant:
 
     Raises:
         TypeError: `sub` is not a non-empty str, `expires_at` no number, `scopes` no sequence or `claims` no mapping.
-        ValueError: A scope is none.
+        ValueError: A scope is none, or `expires_at` is later than the year 9999 or no number (NaN).
     """
 
     sub: str
@@ -34,6 +34,11 @@ class Grant:
             raise TypeError("Grant(sub) is a non-empty str of at most 255 characters, like str(user.id)")
         if self.expires_at is not None and type(self.expires_at) not in {int, float}:
             raise TypeError("Grant(expires_at=) is in seconds since the epoch, like datetime.timestamp(), or None")
+        # No comparison with NaN is true, so that it would never have passed.
+        if self.expires_at is not None and not self.expires_at <= MAX_NUMERIC_DATE:
+            raise ValueError(
+                "Grant(expires_at=) is in seconds since the epoch, up to the year 9999; None is for no end of its own"
+            )
         if not isinstance(self.claims, Mapping):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise TypeError('Grant(claims=) maps claims to values, like {"tenant": "acme"}')
         object.__setattr__(self, "scopes", check_scope_names("Grant(scopes=)", self.scopes))

@@ -1,6 +1,8 @@
 """The application's function that knows a credential, and what a request is checked with once it is known."""
 
 import hashlib
+import math
+import re
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -12,10 +14,20 @@ from asgi_login.grant import Grant
 from asgi_login.loader import Callback
 from asgi_login.scope import Scope
 from asgi_login.settings import positive_timedelta
-from asgi_login.tokens import ACCESS, MAX_NUMERIC_DATE, Cache, InvalidClaims, VerifiedToken, check_times
+from asgi_login.tokens import (
+    ACCESS,
+    MAX_NUMERIC_DATE,
+    MAX_TOKEN_BYTES,
+    Cache,
+    InvalidClaims,
+    VerifiedToken,
+    check_times,
+)
 
 # Later than any NumericDate that a token may say.
 _NEVER: Final = MAX_NUMERIC_DATE + 1
+# PostgreSQL raises at a NUL in a text, and a log file takes a line break for the next line.
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
 # As many as a manager keeps of its tokens by default.
 _CACHE_SIZE: Final = 4_096
 
@@ -31,7 +43,7 @@ class CredentialLoader:
 
     Raises:
         TypeError: The function cannot be called like that, or `cache_for` is no timedelta.
-        ValueError: `cache_for` is not positive.
+        ValueError: `cache_for` is not positive, or the function takes the scope, of which the cache knows nothing.
     """
 
     __slots__ = ("_cache", "_cache_for", "_call", "_clock", "_hash_key", "_leeway")
@@ -45,6 +57,12 @@ class CredentialLoader:
         clock: Callable[[], float],
     ) -> None:
         self._call = Callback("credential_loader", function, "credential")
+        if cache_for is not None and self._call.takes_scope:
+            # One that looks at the client's address would be asked about the first address only.
+            raise ValueError(
+                "cache_for= keeps one answer for each credential, but this credential loader also looks at the scope: "
+                "leave out cache_for=, or check in the user loader what depends on the request"
+            )
         self._cache_for = 0.0 if cache_for is None else positive_timedelta("cache_for", cache_for).total_seconds()
         self._cache: Cache[tuple[VerifiedToken, float]] = Cache(_CACHE_SIZE if self._cache_for else 0)
         # A dump of the memory must not hold keys that can be used, nor hashes that can be looked up.
@@ -60,6 +78,8 @@ class CredentialLoader:
             InvalidToken: The function does not know it, or it has expired.
             TypeError: The function returned something else than a Grant or None.
         """
+        if len(credential) > MAX_TOKEN_BYTES:
+            raise InvalidToken("the credential is too long")
         now = self._clock()
         digest = hashlib.blake2b(credential, key=self._hash_key, digest_size=32).digest() if self._cache_for else b""
         cached = self._cache.get(digest)
@@ -79,6 +99,8 @@ class CredentialLoader:
             text = credential.decode()
         except UnicodeDecodeError:
             raise InvalidToken("the credential is not UTF-8", reason_code="unknown_credential") from None
+        if _CONTROLS.search(text):
+            raise InvalidToken("the credential has a control character", reason_code="unknown_credential")
         grant = await self._call(text, scope=scope)
         if grant is None:
             # Another manager may know it.
@@ -106,7 +128,8 @@ class CredentialLoader:
 
 def _time(claims: Mapping[str, object], name: str) -> float | None:
     value = claims.get(name)
-    if value is None or type(value) is int or type(value) is float:
+    # Whatever is compared with NaN is false: it would outlive every revocation.
+    if value is None or type(value) is int or (type(value) is float and math.isfinite(value)):
         return value
     raise TypeError(f"Grant(claims=): {name} is in seconds since the epoch, like datetime.timestamp()")
 

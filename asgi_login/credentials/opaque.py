@@ -3,6 +3,7 @@
 from typing import cast
 
 from asgi_login.credentials.loader import CredentialLoader
+from asgi_login.errors import InvalidToken
 from asgi_login.scope import GivenScope, Scope
 from asgi_login.tokens import VerifiedToken
 from asgi_login.transports import BearerTransport, Transport
@@ -50,11 +51,13 @@ class OpaqueTransport:
 
         Raises:
             InvalidRequest: It is malformed.
+            InvalidToken: It cannot be written in UTF-8.
+            TypeError: The transport returned something else than a str, bytes or None.
         """
         found = self.transport.extract(scope)
         if not found:
             return None
-        credential = OpaqueCredential(found.encode() if isinstance(found, str) else found)
+        credential = OpaqueCredential(_to_bytes(found))
         credential.loader = self.loader
         return credential
 
@@ -67,3 +70,16 @@ class OpaqueTransport:
 
     def __repr__(self) -> str:
         return repr(self.transport)
+
+
+def _to_bytes(found: str | bytes) -> bytes:
+    if isinstance(found, bytes):
+        return found
+    # bytes(7) are seven zeros, and a loader would be asked about them.
+    if not isinstance(found, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError(f"a transport's extract() returns a str, bytes or None, not {type(found).__name__}")
+    try:
+        return found.encode()
+    except UnicodeEncodeError:
+        # A query that was decoded with "surrogateescape".
+        raise InvalidToken("the credential is not UTF-8") from None

@@ -20,11 +20,14 @@ class Callback:
         function: The function.
         parameters: What it takes by position.
 
+    Attributes:
+        takes_scope: Whether the function takes the scope.
+
     Raises:
         TypeError: It is not callable, or cannot be called like that.
     """
 
-    __slots__ = ("_function", "_is_async", "_takes_scope", "_threads")
+    __slots__ = ("_function", "_is_async", "_threads", "takes_scope")
 
     def __init__(self, name: str, function: Callable[..., object], *parameters: str) -> None:
         if not callable(function):
@@ -32,13 +35,13 @@ class Callback:
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
             raise TypeError(f"{name}= cannot be a generator: use return in place of yield")
         self._function = function
-        self._takes_scope = _takes_scope(name, function, parameters)
+        self.takes_scope: bool = _takes_scope(name, function, parameters)
         self._is_async = is_async_callable(function)
         self._threads = Threads()
 
     async def __call__(self, *values: object, scope: Scope) -> object:
         """Call it, and return what it returns."""
-        call = partial(self._function, *values, **({"scope": scope} if self._takes_scope else {}))
+        call = partial(self._function, *values, **({"scope": scope} if self.takes_scope else {}))
         found = call() if self._is_async else await self._threads.run(call)
         return await await_for_django(found) if inspect.isawaitable(found) else found
 

@@ -74,7 +74,8 @@ class Loading:
 
         Raises:
             TypeError: The function cannot be called like that, or `transport` is none.
-            ValueError: The transport does not fit to the others, or `cache_for` is not positive.
+            ValueError: The transport does not fit to the others, `cache_for` is not positive, or it is given for a
+                function that takes the scope: what the function sees there would not be asked again.
 
         Example:
             >>> @manager.credential_loader(HeaderTransport("X-API-Key", name="api-key", ambient=False))

@@ -24,6 +24,7 @@ from asgi_login.tokens.foreign_keys import ForeignKey, ForeignKeys, UnknownKey
 from asgi_login.tokens.foreign_rules import ForeignRules, rules_of_issuer
 from asgi_login.tokens.keys import Key
 from asgi_login.tokens.keyset import KeySet, Secret
+from asgi_login.tokens.parts import MAX_TOKEN_BYTES
 from asgi_login.tokens.strict_json import InvalidJSON, parse_object
 from asgi_login.tokens.verified import Claims, InvalidClaims, SessionMemo, VerifiedToken, check_times
 
@@ -31,6 +32,7 @@ __all__ = [
     "ACCESS",
     "ACCESS_ONLY",
     "MAX_NUMERIC_DATE",
+    "MAX_TOKEN_BYTES",
     "REFRESH",
     "REMEMBER",
     "SESSION",

@@ -5,7 +5,10 @@ import gc
 import logging
 import weakref
 from datetime import timedelta
+from functools import partial
 
+import anyio
+import anyio.lowlevel
 import httpx
 import pytest
 
@@ -73,6 +76,18 @@ class Keys:
         transport = httpx.ASGITransport(self.app)
         async with httpx.AsyncClient(transport=transport, base_url="https://shop.example") as client:
             return await client.request(method, "/", headers=headers)
+
+
+class Finding:
+    """A transport of the application's own that finds the same in every request."""
+
+    name, ambient = "finding", False
+
+    def __init__(self, found):
+        self.found = found
+
+    def extract(self, scope):
+        return self.found
 
 
 def basic(credential):
@@ -155,6 +170,56 @@ class TestOutcomes:
         await Keys().get(x_api_key="sk_secret_guess")
         assert "sk_secret_guess" not in caplog.text
 
+    @pytest.mark.parametrize("value", ["sk\x1flive", "sk\x7flive", "s" * 16_385])
+    async def test_one_that_no_key_can_be_does_not_reach_the_function(self, value):
+        keys = Keys()
+        response = await keys.get(x_api_key=value)
+        assert (response.status_code, response.json()["error"], keys.asked) == (401, "invalid_token", [])
+
+    async def test_one_that_is_not_ascii_is_passed_on_as_text(self):
+        keys = Keys()
+        await keys.request("GET", [(b"x-api-key", "sk_ä".encode())])
+        assert keys.asked == ["sk_ä"]
+
+    async def test_a_time_that_is_no_number_is_a_mistake_and_no_key_without_an_end(self):
+        with pytest.raises(ValueError, match="up to the year 9999"):
+            Grant("ada", expires_at=float("nan"))
+        with pytest.raises(TypeError, match="iat is in seconds"):
+            await Keys(grant=Grant("ada", claims={"iat": float("nan")})).get(x_api_key=KEY)
+
+    @pytest.mark.parametrize("milliseconds", [NOW * 1000, float("inf"), 10**400])
+    def test_a_time_in_milliseconds_is_refused(self, milliseconds):
+        with pytest.raises(ValueError, match="in seconds since the epoch"):
+            Grant("ada", expires_at=milliseconds)
+
+    def test_a_generator_is_refused_at_once(self):
+        def generator(key):
+            yield Grant("ada")
+
+        with pytest.raises(TypeError, match="use return in place of yield"):
+            LoginManager("k" * 40).credential_loader(BasicTransport())(generator)
+
+    @pytest.mark.parametrize("cache_for", [None, timedelta(seconds=60)])
+    async def test_a_request_that_is_cancelled_meanwhile_leaves_nothing_behind(self, cache_for):
+        keys, forever = Keys(), anyio.Event()
+
+        async def waits(key):
+            keys.asked.append(key)
+            await forever.wait()
+            return keys.grant
+
+        other = HeaderTransport("X-Other", name="other", ambient=False)
+        keys.manager.credential_loader(other, cache_for=cache_for)(waits)
+        async with anyio.create_task_group() as group:
+            group.start_soon(partial(keys.get, x_other=KEY))
+            while not keys.asked:
+                await anyio.lowlevel.checkpoint()
+            group.cancel_scope.cancel()
+        assert keys.loaded == []
+        forever.set()
+        assert (await keys.get(x_other=KEY)).status_code == 200
+        assert keys.asked == [KEY, KEY]
+
     async def test_what_is_not_utf_8_is_an_invalid_token(self):
         keys = Keys()
         response = await keys.request("GET", [(b"x-api-key", b"\xff\xfe")])
@@ -193,6 +258,12 @@ class TestTransports:
         with pytest.raises(TypeError, match="credential_loader= cannot be called with credential"):
             manager.credential_loader(BasicTransport())(lambda: None)
 
+    async def test_a_cookie_comes_before_a_password_in_the_order_in_which_they_were_given(self):
+        # Both are what a browser sends by itself; it would repeat a password for as long as it runs.
+        keys = Keys(BasicTransport(), transports=[CookieTransport()])
+        headers = {"Cookie": "__Host-access-token=not-a-token", "Authorization": basic("ada:x")}
+        assert ((await keys.request("GET", headers)).status_code, keys.asked) == (401, [])
+
     async def test_a_cookie_of_another_site_s_request_does_not_reach_the_function(self):
         keys = Keys(CookieTransport("__Host-key", name="key-cookie"))
         headers = {"Cookie": f"__Host-key={KEY}", "Origin": "https://evil.example"}
@@ -201,18 +272,18 @@ class TestTransports:
         response = await keys.request("POST", headers | {"Origin": "https://shop.example"})
         assert (response.status_code, response.headers["vary"]) == (200, "Cookie")
 
-    async def test_the_query_of_a_websocket_can_carry_one(self):
-        class Query:
-            name, ambient = "query", False
+    @pytest.mark.parametrize(
+        ("found", "status"), [("", 401), (b"", 401), ("\udcff", 401), (KEY, 200), (KEY.encode(), 200)]
+    )
+    async def test_a_transport_of_the_applications_own_may_find_anything(self, found, status):
+        assert (await Keys(Finding(found)).get()).status_code == status
 
-            def extract(self, scope):
-                found = scope["query_string"].partition(b"key=")[2]
-                return found.decode() if scope["type"] == "http" else None
-
-        keys = Keys(Query())
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(keys.app), base_url="https://shop.example") as one:
-            assert (await one.get(f"/?key={KEY}")).status_code == 200
-        assert keys.asked == [KEY]
+    @pytest.mark.parametrize("found", [7, True, [KEY], bytearray(b"sk")])
+    async def test_one_that_finds_no_text_is_a_mistake(self, found):
+        keys = Keys(Finding(found))
+        with pytest.raises(TypeError, match="returns a str, bytes or None"):
+            await keys.get()
+        assert keys.asked == []
 
     async def test_a_manager_may_have_several(self):
         keys = Keys()
@@ -331,6 +402,15 @@ class TestCache:
         await keys.get(x_api_key=KEY)
         await keys.get(x_api_key=KEY)
         assert keys.asked == [KEY, KEY]
+
+    def test_an_answer_that_depends_on_the_request_is_not_kept(self):
+        # Somebody else's request would be let in from an address of which the function was never asked.
+        def from_office(key, scope):
+            return Grant("ada") if scope["client"][0] == "192.0.2.1" else None
+
+        register = LoginManager("k" * 40).credential_loader(BasicTransport(), cache_for=timedelta(seconds=60))
+        with pytest.raises(ValueError, match="also looks at the scope: leave out cache_for="):
+            register(from_office)
 
     def test_a_duration_that_is_not_positive_is_refused(self):
         with pytest.raises(ValueError, match="cache_for must be positive"):

@@ -60,6 +60,8 @@ WebSocket:
 /ws/echo                 accepts, then answers each text with `whoami(scope, text)`
 /ws/login                @login_required before the accept, then like /ws/echo
 /ws/read                 @requires_scopes("read") before the accept, then like /ws/echo
+/ws/editors              @requires(is_editor) before the accept, then like /ws/echo
+/ws/editors/asked        @requires(asked_editor) before the accept, then like /ws/echo
 /ws/after-accept         accepts, sends "hello", then for each text: `members_only`, and like /ws/echo
 /ws/after-accept-read    the same with `readers_only`
 /ws/require              `get_auth(…).require()` after the accept, for each text, then like /ws/echo

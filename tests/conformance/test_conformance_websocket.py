@@ -3,6 +3,7 @@ import json
 import anyio
 import pytest
 from conformance import contract
+from conformance.answers import NOT_PERMITTED, UNAUTHORIZED, assert_refused
 from conformance.apps import raw
 from conformance.contract import LogInFirstError, NotYoursError, Site
 from conformance.driver import DENIAL, bearer, cookie, http, websocket
@@ -88,6 +89,17 @@ class TestRefusedBeforeTheAccept:
         assert connection.header("www-authenticate")[0].endswith(f', scope="{needed}"')
         connection = await websocket(app, path, headers=headers)
         assert (kinds(connection), connection.close_code) == (["websocket.close"], 1008)
+
+    @pytest.mark.parametrize("path", ["/ws/editors", "/ws/editors/asked"])
+    async def test_a_check_of_the_applications_decides_about_users_only(self, app, mounting, logins, path):
+        headers = [bearer(logins.token("ada", "admin"))]
+        assert_refused(await websocket(app, path, headers=headers, extensions=DENIAL), NOT_PERMITTED)
+        connection = await websocket(app, path, headers=headers)
+        assert (kinds(connection), connection.close_code) == (["websocket.close"], 1008)
+        assert_refused(await websocket(app, path, extensions=DENIAL), UNAUTHORIZED)
+        assert mounting.site.visits == []
+        [reply] = replies(await websocket(app, path, "hello", headers=[bearer(logins.token("bob"))]))
+        assert reply["user"] == "bob"
 
     @pytest.mark.parametrize("path", BEFORE_ACCEPT)
     async def test_the_whole_answer_is_that_of_a_bare_application(self, app, logins, path):

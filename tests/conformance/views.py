@@ -372,6 +372,8 @@ class Sockets:
             View("/ws/echo", self.echo),
             View("/ws/login", self.echo, gate=login_required),
             View("/ws/read", self.echo, gate=requires_scopes("read")),
+            View("/ws/editors", self.echo, gate=requires(is_editor)),
+            View("/ws/editors/asked", self.echo, gate=requires(asked_editor)),
             View("/ws/after-accept", self.after_accept),
             View("/ws/after-accept-read", self.after_accept_read),
             View("/ws/require", self.require),

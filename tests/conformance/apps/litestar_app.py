@@ -220,6 +220,7 @@ DIFFERS = {
         "test_its_own_exception_passes_through_after_the_accept",
         "native:test_a_loader_that_breaks_is_nobodys_anonymity bearer",
         "native:test_a_loader_that_breaks_is_nobodys_anonymity cookie",
+        "native:test_a_function_that_breaks_at_a_websocket_is_nobodys_anonymity",
     ),
     "The framework calls exception handlers for HTTP only": (
         "test_the_applications_exceptions_are_raised_in_place_of_ours",

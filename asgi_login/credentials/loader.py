@@ -79,7 +79,7 @@ class CredentialLoader:
             TypeError: The function returned something else than a Grant or None.
         """
         if len(credential) > MAX_TOKEN_BYTES:
-            raise InvalidToken("the credential is too long")
+            raise InvalidToken("the credential is too long", reason_code="unknown_credential")
         now = self._clock()
         digest = hashlib.blake2b(credential, key=self._hash_key, digest_size=32).digest() if self._cache_for else b""
         cached = self._cache.get(digest)

@@ -2,8 +2,8 @@
 
 Read `key_source` first: it decides, without input or output, when keys count and when they are fetched. `issuer` is
 what an application names; it puts the others together. `provider` fetches the keys of one issuer: `discovery` finds out
-where they are, `fetch` gets a document within bounds, and `jwk` makes keys of it. `flight` sees to it that one fetch is
-under way at a time.
+where they are, and `fetch` gets a document within bounds, of which `asgi_login.jwks` makes keys. `flight` sees to it
+that one fetch is under way at a time.
 """
 
 try:

@@ -15,9 +15,9 @@ from asgi_login.errors import ServiceUnavailable
 from asgi_login.issuers.discovery import check_issuer, check_jwks_uri
 from asgi_login.issuers.fetch import FetchError
 from asgi_login.issuers.flight import Flights
-from asgi_login.issuers.jwk import ALGORITHMS, UnusableSetError
 from asgi_login.issuers.key_source import KeySource, Plan, Timing
 from asgi_login.issuers.provider import Provider
+from asgi_login.jwks import ALGORITHMS, UnusableSetError
 from asgi_login.tokens import ForeignKey, ForeignKeys, ForeignRules, Key, rules_of_issuer
 
 _log = logging.getLogger("asgi_login")

@@ -10,7 +10,7 @@ import httpx
 
 from asgi_login.issuers.discovery import discover
 from asgi_login.issuers.fetch import FetchError, fetch_json
-from asgi_login.issuers.jwk import read_set
+from asgi_login.jwks import read_set
 from asgi_login.tokens import Key
 
 log: logging.Logger = logging.getLogger("asgi_login")

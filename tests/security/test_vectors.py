@@ -35,7 +35,7 @@ from asgi_login import (
     Key,
     safe_next,
 )
-from asgi_login.issuers.jwk import read_set
+from asgi_login.jwks import read_set
 from asgi_login.tokens import parse_object
 
 VECTORS = Path(__file__).resolve().parents[3] / "shared" / "vectors"

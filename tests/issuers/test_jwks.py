@@ -12,7 +12,7 @@ from issuers.providers import Provider, jwk, ready
 from jwt.algorithms import RSAAlgorithm
 
 from asgi_login import ServiceUnavailable
-from asgi_login.issuers.jwk import UnusableSetError, read_set
+from asgi_login.jwks import UnusableSetError, read_set
 from asgi_login.tokens import parse_object
 
 ALGORITHMS = ("RS256", "ES256", "EdDSA")

@@ -1,7 +1,8 @@
 """TokenCodec: the keys that sign them, what they may claim, and how they are issued and verified.
 
 Read `verified` first, which is what comes out; then `codec`, which issues and verifies. It builds on the others:
-`keys` (with `key_material`, `key_forms` and `keyset`), `parts`, `claims`, `cache`, `strict_json` and `base64url`.
+`keys` (with `key_material`, `key_forms`, `pem` and `keyset`), `parts`, `claims`, `cache`, `strict_json` and
+`base64url`. `unverified` reads what a token says without a key.
 `foreign_codec` also verifies tokens of other issuers, with `foreign_rules` for their claims and `foreign_keys` for
 their keys.
 """
@@ -17,7 +18,6 @@ from asgi_login.tokens.codec import (
     SESSION,
     TokenCodec,
     UnacceptableTokenError,
-    peek_expiry,
 )
 from asgi_login.tokens.foreign_codec import codec_for
 from asgi_login.tokens.foreign_keys import ForeignKey, ForeignKeys, UnknownKey
@@ -25,7 +25,9 @@ from asgi_login.tokens.foreign_rules import ForeignRules, rules_of_issuer
 from asgi_login.tokens.keys import Key
 from asgi_login.tokens.keyset import KeySet, Secret
 from asgi_login.tokens.parts import MAX_TOKEN_BYTES
-from asgi_login.tokens.strict_json import InvalidJSON, parse_object
+from asgi_login.tokens.pem import algorithm_of_pem, generate_pem, public_pem
+from asgi_login.tokens.strict_json import InvalidJSON, parse_object, thawed
+from asgi_login.tokens.unverified import UnverifiedToken, peek_expiry
 from asgi_login.tokens.verified import Claims, InvalidClaims, SessionMemo, VerifiedToken, check_times
 
 __all__ = [
@@ -50,14 +52,19 @@ __all__ = [
     "TokenCodec",
     "UnacceptableTokenError",
     "UnknownKey",
+    "UnverifiedToken",
     "VerifiedToken",
+    "algorithm_of_pem",
     "check_scope_names",
     "check_times",
     "claim_rules",
     "codec_for",
     "encode",
+    "generate_pem",
     "is_text",
     "parse_object",
     "peek_expiry",
+    "public_pem",
     "rules_of_issuer",
+    "thawed",
 ]

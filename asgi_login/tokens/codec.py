@@ -13,7 +13,7 @@ from typing import Final
 from asgi_login.errors import InvalidToken
 from asgi_login.tokens.base64url import InvalidBase64url, decode, encode
 from asgi_login.tokens.cache import Cache
-from asgi_login.tokens.claims import MAX_NUMERIC_DATE, ClaimRules, check_scope_names, is_text
+from asgi_login.tokens.claims import ClaimRules, check_scope_names, is_text
 from asgi_login.tokens.keys import Key
 from asgi_login.tokens.keyset import KeySet
 from asgi_login.tokens.parts import MAX_TOKEN_BYTES, read_header, split, type_of
@@ -193,15 +193,6 @@ class TokenCodec:
         if kind is None:
             raise InvalidToken("typ: no kind of token that is accepted", reason_code="wrong_type")
         return key, kind
-
-
-def peek_expiry(token: str) -> float | None:
-    """Return the `exp` of a token, or None. The token is not verified: this only limits the life of a cookie."""
-    try:
-        exp = parse_object(decode(token.split(".")[1].encode())).get("exp")
-    except (IndexError, ValueError):
-        return None
-    return exp if (type(exp) is int or type(exp) is float) and 0 <= exp <= MAX_NUMERIC_DATE else None
 
 
 def _to_json(claims: Mapping[str, object]) -> bytes:

@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, Self
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -20,9 +19,7 @@ from asgi_login.tokens.base64url import encode
 from asgi_login.tokens.jwk import jwk_members
 from asgi_login.tokens.key_material import (
     ALGORITHMS,
-    CURVES,
     HMAC_BYTES,
-    RSA_BITS,
     HasSecretValue,
     PrivateKey,
     PublicKey,
@@ -31,6 +28,7 @@ from asgi_login.tokens.key_material import (
     load_pem,
     to_bytes,
 )
+from asgi_login.tokens.pem import generate_pem
 
 # A kid is visible ASCII and space, of bounded length, because it is looked up and may be logged.
 _KID = re.compile(r"[\x20-\x7e]{1,128}")
@@ -113,14 +111,7 @@ class Key:
         """Make a new random key, for tests and first steps. It is lost when the process ends."""
         if algorithm in HMAC_BYTES:
             return cls(secrets.token_bytes(HMAC_BYTES[algorithm]), algorithm, kid=kid)
-        private: PrivateKey
-        if algorithm in CURVES:
-            private = ec.generate_private_key(ec.SECP256R1() if algorithm == "ES256" else ec.SECP384R1())
-        elif algorithm == "EdDSA":
-            private = ed25519.Ed25519PrivateKey.generate()
-        else:
-            private = rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
-        return cls(private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()), algorithm, kid=kid)
+        return cls(generate_pem(algorithm), algorithm, kid=kid)
 
     def sign(self, signed: bytes) -> bytes:
         """Return the signature of these bytes (RFC 7515 §5.1).

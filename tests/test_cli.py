@@ -360,7 +360,7 @@ class TestInspect:
         code, out, _ = command("inspect", "--key-env", "SECRET", stdin=token, now=NOW + later)
         assert code == 1
         assert words in out
-        assert out.endswith("not valid: exp: expired\n")
+        assert out.endswith("not valid: expired: exp: expired\n")
 
     @pytest.mark.parametrize(
         "token",
@@ -380,11 +380,11 @@ class TestInspect:
     )
     def test_the_reason_is_that_of_the_library(self, command, token):
         code, out, _ = command("inspect", "--key-env", "SECRET", stdin=token)
-        assert (code, out.splitlines()[-1]) == (1, f"not valid: {auth_of(token, manager()).error.reason}")
+        assert (code, out.splitlines()[-1]) == (1, f"not valid: {auth_of(token, manager()).error.log_text}")
 
     def test_a_wrong_signature_is_a_no(self, command):
         code, out, _ = command("inspect", "--key-env", "SECRET", stdin=hs256(claims(), secret=OTHER_SECRET))
-        assert (code, out.splitlines()[-1]) == (1, "not valid: wrong signature")
+        assert (code, out.splitlines()[-1]) == (1, "not valid: wrong_signature: wrong signature")
 
     def test_without_a_key_it_is_not_called_valid(self, command):
         code, out, _ = command("inspect", stdin=hs256(claims(), secret=OTHER_SECRET))
@@ -403,7 +403,7 @@ class TestInspect:
     def test_without_a_key_what_no_key_could_mend_is_a_no(self, command, token, reason):
         code, out, _ = command("inspect", stdin=token)
         assert code == 1
-        assert f"not valid: {reason}" in out
+        assert re.search(f"not valid: [a-z_]+: {re.escape(reason)}", out)
 
     @pytest.mark.parametrize(("pem", "algorithm"), [(rsa_pem, "RS256"), (ec_pem, "ES256"), (ed25519_pem, "EdDSA")])
     def test_the_key_may_be_a_public_one(self, command, here, pem, algorithm):
@@ -421,7 +421,7 @@ class TestInspect:
             assert (code, key.kid in out.splitlines()[-1]) == (0, True)
             assert "left out: key 2: a secret" in err
         code, out, _ = command("inspect", "--jwks", "jwks.json", stdin=hs256(claims(), {"kid": "odd"}))
-        assert (code, "not valid: kid: no such key" in out) == (1, True)
+        assert (code, "not valid: unknown_key: kid: no such key" in out) == (1, True)
 
     @pytest.mark.parametrize("content", ["", "[]", "{", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AA"}]}'])
     def test_a_set_without_a_usable_key_is_a_no(self, command, here, content):
@@ -438,9 +438,9 @@ class TestInspect:
         token = manager(issuer="https://a.example", audience="shop").create_access_token(data={"sub": "ada"})
         assert command("inspect", "--key-env", "SECRET", "--audience", "shop", stdin=token)[0] == 0
         code, out, _ = command("inspect", "--key-env", "SECRET", "--audience", "other", stdin=token)
-        assert (code, "not valid: aud: another audience" in out) == (1, True)
+        assert (code, "not valid: wrong_audience: aud: another audience" in out) == (1, True)
         code, out, _ = command("inspect", "--key-env", "SECRET", "--issuer", "https://b.example", stdin=token)
-        assert (code, "not valid: iss: another issuer" in out) == (1, True)
+        assert (code, "not valid: wrong_issuer: iss: another issuer" in out) == (1, True)
         code, out, _ = command("inspect", "--key-env", "SECRET", stdin=token)
         assert (code, "not checked: whether aud" in out) == (0, True)
 
@@ -559,7 +559,7 @@ class TestHostile:
     def test_a_hostile_token_is_a_no_in_a_sentence(self, command, token, key):
         code, out, err = command("inspect", *key, stdin=token)
         assert (code, err) == (1, "")
-        assert re.fullmatch(r"not valid: .{5,100}", out.splitlines()[-1])
+        assert re.fullmatch(r"not valid: [a-z_]+: .{5,100}", out.splitlines()[-1])
 
     @pytest.mark.parametrize("character", ["\x1b", "\x07", "\x7f", "\x9b", "\u202e", "\u2066", "\u2028", "\r", "\n"])
     def test_no_claim_can_control_the_terminal(self, command, character):

@@ -73,7 +73,7 @@ def inspect(args: Namespace, clock: Callable[[], float]) -> bool:
     try:
         unverified = UnverifiedToken.of(token)
     except InvalidToken as error:
-        say(f"not valid: {error.reason}")
+        say(f"not valid: {error.log_text}")
         return False
     _show("header", unverified.header, now)
     _show("claims", unverified.claims, now)
@@ -83,7 +83,7 @@ def inspect(args: Namespace, clock: Callable[[], float]) -> bool:
         if keys:
             say("keys: " + ", ".join(f"{key.kid} ({key.algorithm})" for key in keys))
         # In the words that the log of the application has.
-        say(f"not valid: {error.reason}")
+        say(f"not valid: {error.log_text}")
         return False
 
 

@@ -37,7 +37,7 @@ class UnverifiedToken:
         try:
             return cls(header, parse_object(decode(header)), parse_object(decode(payload)))
         except ValueError as problem:
-            raise InvalidToken(str(problem)) from None
+            raise InvalidToken(str(problem), reason_code="malformed_token") from None
 
     def refute(self, rules: ClaimRules, now: float) -> None:
         """Check what can be checked without a key. A token that passes may still be forged.

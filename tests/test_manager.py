@@ -80,6 +80,7 @@ class TestDefaults:
             "store": None,
             "refresh": None,
             "resource": None,
+            "on_event": None,
             "name": "default",
             "realm": "api",
             "token_cache_size": 4096,

@@ -12,7 +12,7 @@ from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refu
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
-from asgi_login.fastapi.openapi import SecuritySchemes, dependency_signature
+from asgi_login.fastapi.openapi import LateSignature, SecuritySchemes, dependency_signature
 from asgi_login.gates import Check, Rule, application_exception, check_is_function
 from asgi_login.loader import UserLoader
 from asgi_login.manager_clashes import check_newcomer
@@ -156,7 +156,7 @@ class Subject(FixedAttributes, Generic[UserT]):
         self._schemes = schemes
         self._loader = loader
 
-    @property
+    @LateSignature
     def __signature__(self) -> Signature:
         """What FastAPI asks for when a route is declared; from then on the manager needs no user loader."""
         self._loader.default_to_subject()

@@ -14,7 +14,7 @@ from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.events import Event
 from asgi_login.fastapi.dependency import Authentication, OptionalUser, Requirement, Subject
 from asgi_login.fastapi.installation import install
-from asgi_login.fastapi.openapi import SecuritySchemes
+from asgi_login.fastapi.openapi import LateSignature, SecuritySchemes
 from asgi_login.gates import Check
 from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
@@ -139,7 +139,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         self._schemes = SecuritySchemes(self.config)
         self.subject = Subject(authentication, self._schemes, self._config.loader)
 
-    @property
+    @LateSignature
     def __signature__(self) -> Signature:
         """What FastAPI asks for when a route is declared."""
         return self._schemes.signature()

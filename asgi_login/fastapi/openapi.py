@@ -2,7 +2,7 @@
 
 import inspect
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, ClassVar
 from weakref import WeakSet
@@ -83,6 +83,23 @@ class SecuritySchemes:
         """Return the signature of a dependency that is behind the manager, with all entries that there are now."""
         self._made = {one: self._made.get(one) or SecurityScheme(one) for one in security_schemes(self._config)}
         return dependency_signature(list(self._made.values()))
+
+
+class LateSignature:
+    """A signature that is made when FastAPI asks an object for it; the object's class has that of its constructor."""
+
+    def __init__(self, make: Callable[[Any], inspect.Signature]) -> None:
+        self._make = make
+
+    def __get__(self, instance: object, owner: type) -> inspect.Signature:
+        """Return the signature.
+
+        Raises:
+            AttributeError: The class is asked.
+        """
+        if instance is None:
+            raise AttributeError("__signature__")
+        return self._make(instance)
 
 
 def dependency_signature(schemes: Sequence[SecurityScheme]) -> inspect.Signature:

@@ -100,7 +100,9 @@ class AuthMiddleware(Wrapper):
     @overload
     async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
     # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
+    async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload]
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Handle one connection."""
         kind = scope["type"]
         if kind not in {"http", "websocket"}:

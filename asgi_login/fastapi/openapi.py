@@ -42,7 +42,7 @@ class SecurityScheme(SecurityBase):
         self._name = self._free_name()
 
     @property
-    def scheme_name(self) -> str:  # type: ignore[override]
+    def scheme_name(self) -> str:  # type: ignore[override] # pyright: ignore[reportIncompatibleVariableOverride]
         """The name, unlike that of any other scheme in the document.
 
         `install` sees a whole document and tells its schemes apart. Where there is no install, nobody knows which

@@ -75,7 +75,9 @@ class Gate(Wrapper):
     @overload
     async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
     # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
+    async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload]
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Let one connection pass, or answer it."""
         if scope["type"] not in {"http", "websocket"} or (self._exempt and under(scope, self._exempt)):
             await self.app(scope, receive, send)

@@ -81,7 +81,9 @@ class Endpoint(FixedAttributes, ABC):
     @overload
     async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
     # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
+    async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload]
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Answer one request, whatever its path."""
         if scope["type"] != "http":
             await _decline(scope, receive, send)

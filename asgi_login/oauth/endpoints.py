@@ -47,7 +47,9 @@ class Endpoints(Wrapper):
     @overload
     async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
     # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # type: ignore[misc]
+    async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload]
+        self, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         """Answer one request, or pass a connection on."""
         endpoint = self._endpoints.get(path_below_root(scope)) if scope["type"] == "http" else None
         if endpoint is None:

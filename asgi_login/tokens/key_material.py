@@ -58,7 +58,7 @@ def to_bytes(value: str | bytes | HasSecretValue, name: str) -> bytes:
     value = revealed(value)
     if isinstance(value, bytes):
         return value
-    if not isinstance(value, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(value, str):
         raise TypeError(f"{name} must be str or bytes, not {type(value).__name__}")
     try:
         return value.encode()

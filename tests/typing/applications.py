@@ -93,9 +93,9 @@ Gate(asgi2_function)
 Gate(asgi2_application)
 
 # What is no application cannot.
-AuthMiddleware(len, manager)  # type: ignore[arg-type]
-AuthMiddleware("app:app", manager)  # type: ignore[arg-type]
-Gate(FastAPI)  # type: ignore[arg-type]
+AuthMiddleware(len, manager)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+AuthMiddleware("app:app", manager)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+Gate(FastAPI)  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 # What comes out is an application to everybody.
 wrapped = AuthMiddleware(asgiref_function, manager)
@@ -134,8 +134,8 @@ async def call_as_litestar(scope: LitestarScope, receive: LitestarReceive, send:
 
 
 async def call_with_what_is_no_scope(receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
-    await wrapped("/path", receive, send)  # type: ignore[call-overload]
-    await gated("/path", receive, send)  # type: ignore[call-overload]
+    await wrapped("/path", receive, send)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
+    await gated("/path", receive, send)  # type: ignore[call-overload] # pyright: ignore[reportCallIssue, reportArgumentType]
 
 
 # A request is known by its scope, whoever has annotated it, and by the object that a framework makes of it.
@@ -175,7 +175,7 @@ def know_connections(
     manager.login_user(quart_request, "ada")
     manager.confirm_login(quart_request)
     manager.logout_user(litestar_socket)
-    get_auth("/path")  # type: ignore[arg-type]
+    get_auth("/path")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 # A transport is one whichever scope it reads.
@@ -218,7 +218,7 @@ transports: list[Transport] = [
     LitestarTransport(),
     Derived(),
 ]
-transports.append(NoTransport())  # type: ignore[arg-type]
+transports.append(NoTransport())  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
 
 
 def extract(transport: Transport, asgiref: ASGIScope, starlette: StarletteScope) -> None:

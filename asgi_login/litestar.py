@@ -166,7 +166,7 @@ class Guard(FixedAttributes):
             await check_current(self._rule)
 
 
-def guard(*scopes: str, fresh: bool = False, manager: str | None = None, check: Check | None = None) -> Guard:
+def guard(*scopes: str, fresh: bool = False, manager: str | None = None, check: Check[Any] | None = None) -> Guard:
     """Return a guard for a handler, controller, router or application.
 
     A handler with `opt={"exclude_from_auth": True}`, which Litestar's own middleware knows too, is open: so a guard of

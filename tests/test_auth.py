@@ -162,8 +162,8 @@ class TestAuth:
 class TestRequire:
     async def test_it_passes_whoever_has_everything(self, logins):
         auth = await auth_of(logins, bearer(logins.fresh_token("ada", "a", "b")))
-        assert auth.require() is None
-        assert auth.require("a", "b", fresh=True) is None
+        assert auth.require() == User("ada")
+        assert auth.require("a", "b", fresh=True) == User("ada")
 
     async def test_it_raises_the_error_that_says_what_is_missing(self, logins):
         auth = await auth_of(logins, bearer(logins.token("ada", "a")))
@@ -228,6 +228,14 @@ class TestRequire:
                 auth.require()
             problems.append(problem.value)
         assert problems[0] is not problems[1]
+
+    async def test_whoever_is_let_in_is_returned(self, logins):
+        auth = await auth_of(logins, bearer(logins.fresh_token("ada", "a")))
+        assert auth.require("a", fresh=True) == User("ada")
+
+    async def test_the_subject_is_returned_where_it_is_the_user(self, logins):
+        logins.manager.user_loader(lambda sub: sub)
+        assert (await auth_of(logins, bearer(logins.token("ada")))).require() == "ada"
 
 
 class TestGetAuth:

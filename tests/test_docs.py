@@ -339,7 +339,7 @@ INTERNAL_BASES = {
         "FixedAttributes",
         "NotADependency",
         "Issuing",
-        "Loading",
+        "Loading[UserT]",
         "Revoking",
     )
 }

@@ -11,6 +11,7 @@ from asgi_login import (
     CrossOriginRequest,
     Gate,
     InvalidToken,
+    current_auth,
     get_auth,
     login_required,
 )
@@ -125,6 +126,34 @@ async def test_a_name_that_no_manager_has_is_told(web, admin):
     connection = await http(AuthMiddleware(page, [web.manager, admin.manager]), "/", headers=[])
     with pytest.raises(RuntimeError, match=r"no manager named 'shop' .* only web, admin"):
         get_auth(connection.scope, manager="shop")
+
+
+async def test_a_view_can_name_the_manager_itself(web, admin):
+    found = []
+
+    async def view(scope, receive, send):
+        found.extend([current_auth(web.manager).user, current_auth(manager=admin.manager).user])
+        found.extend([get_auth(scope, web.manager).user, get_auth(scope, manager=admin.manager).user])
+        await page(scope, receive, send)
+
+    await http(AuthMiddleware(view, [web.manager, admin.manager]), "/", headers=both(web, admin))
+    assert found == [User("ada"), User("bob")] * 2
+
+
+async def test_a_manager_is_not_taken_for_another_of_its_name(web):
+    # Its users may be of another class.
+    namesake = Logins(OTHER_SECRET, name="web").manager
+    connection = await http(AuthMiddleware(page, web.manager), "/", headers=[bearer(web.token("ada"))])
+    assert get_auth(connection.scope, web.manager).user == User("ada")
+    with pytest.raises(RuntimeError, match="the manager 'web' is not in this AuthMiddleware"):
+        get_auth(connection.scope, namesake)
+
+
+async def test_what_is_no_manager_is_told(web):
+    connection = await http(AuthMiddleware(page, web.manager), "/")
+    for value in (connection.scope, object(), b"web"):
+        with pytest.raises(TypeError, match="manager= takes a LoginManager, or its name"):
+            get_auth(connection.scope, value)
 
 
 async def test_of_nested_middlewares_with_one_key_the_second_says_so_at_its_first_request(web):

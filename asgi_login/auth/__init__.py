@@ -1,23 +1,13 @@
 """Auth: what a request knows of its user.
 
-Read `auth` first: the object itself, how a view gets it, and what keeps its request out. `outcome` is what middleware,
-gates and adapters ask of one.
+Read `auth` first: the object itself, and what keeps its request out. `finding` is how a view gets it, and `outcome`
+what middleware, gates and adapters ask of one.
 """
 
-from asgi_login.auth.auth import (
-    NO_MIDDLEWARE,
-    AnyAuth,
-    Auth,
-    auth_of_manager,
-    current_auth,
-    end_of,
-    get_auth,
-    refusal,
-    tell_refusal,
-)
+from asgi_login.auth.auth import AnyAuth, Auth, auth_of_manager, end_of, refusal, tell_refusal
+from asgi_login.auth.finding import NO_MIDDLEWARE, ManagerOf, auth_of_config, current_auth, get_auth
 from asgi_login.auth.outcome import (
     all_settings_of,
-    auth_of_config,
     blocking_error,
     held_open,
     identities_of,
@@ -32,6 +22,7 @@ __all__ = [
     "NO_MIDDLEWARE",
     "AnyAuth",
     "Auth",
+    "ManagerOf",
     "all_settings_of",
     "auth_of_config",
     "auth_of_manager",

@@ -1,13 +1,13 @@
-"""Auth: who sent a request; and get_auth and current_auth, by which a view gets it."""
+"""Auth: who sent a request, and what keeps it out."""
 # pyright: reportPrivateUsage=false
 
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, cast
 
 from asgi_login.config import Config
-from asgi_login.current import CURRENT, HOW_TO_INSTALL, Holder, current_holder
+from asgi_login.current import CURRENT, Holder
 from asgi_login.errors import (
     AuthError,
     InsufficientScope,
@@ -16,7 +16,7 @@ from asgi_login.errors import (
     NotAuthenticated,
 )
 from asgi_login.events import EventKind
-from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
+from asgi_login.scope import Scope
 from asgi_login.tokens import (
     MAX_NUMERIC_DATE,
     SESSION,
@@ -28,15 +28,22 @@ from asgi_login.tokens import (
 )
 from asgi_login.transports import Transport
 
-UserT = TypeVar("UserT")
+# Nobody can set the user of an Auth, so that an Auth of editors is an Auth of users.
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    UserT_co = TypeVar("UserT_co", covariant=True, default=object)
+else:
+    # Python has defaults from 3.13 on.
+    from typing import TypeVar
+
+    UserT_co = TypeVar("UserT_co", covariant=True)
 
 _NO_CLAIMS: Final[Claims] = MappingProxyType({})
 NO_SCOPES: Final[frozenset[str]] = frozenset()
 
-NO_MIDDLEWARE: Final = f"this request did not pass through AuthMiddleware: {HOW_TO_INSTALL}"
 
-
-class Auth(Generic[UserT]):
+class Auth(Generic[UserT_co]):
     """Says who sent a request, or why that is unknown; immutable.
 
     There are three outcomes. *Identity*: `user` is set. *Anonymous*: the request has no credential, and `error` is
@@ -53,7 +60,7 @@ class Auth(Generic[UserT]):
         config: Config,
         transport: Transport | None = None,
         token: VerifiedToken | None = None,
-        user: UserT | None = None,
+        user: UserT_co | None = None,
         error: AuthError | None = None,
         is_fresh: bool = True,  # noqa: FBT001, FBT002
         others: "Mapping[str, AnyAuth] | None" = None,
@@ -68,7 +75,7 @@ class Auth(Generic[UserT]):
         self._others = others
 
     @property
-    def user(self) -> UserT | None:
+    def user(self) -> UserT_co | None:
         """What the user loader returned, or None."""
         return self._user
 
@@ -120,12 +127,15 @@ class Auth(Generic[UserT]):
             return False
         return self._config.clock() - self._token.auth_time <= self._config.fresh_for
 
-    def require(self, *scopes: str, fresh: bool = False) -> None:
-        """Require a user, all of `scopes`, and perhaps a fresh login. The expiry is checked again.
+    def require(self, *scopes: str, fresh: bool = False) -> UserT_co:
+        """Require a user, all of `scopes`, and perhaps a fresh login, and return the user. The expiry is checked again.
 
         Raises:
             AuthError: The one that says what is missing.
             TypeError, ValueError: What stands in `scopes` is no scope.
+
+        Example:
+            >>> user = current_auth(manager).require("orders:read")
         """
         error = refusal(self, check_scope_names("require", scopes), fresh=fresh)
         try:
@@ -134,6 +144,7 @@ class Auth(Generic[UserT]):
                 raise error
         finally:
             del error  # whose traceback holds this frame
+        return cast("UserT_co", self._user)
 
     @contextmanager
     def active(self) -> Generator[None]:
@@ -162,35 +173,6 @@ class Auth(Generic[UserT]):
 AnyAuth: TypeAlias = Auth[Any]
 
 
-def current_auth(*, manager: str | None = None) -> AnyAuth:
-    """Return the Auth of the request being handled, from the ContextVar.
-
-    Args:
-        manager: The name of the manager whose Auth is meant; None for the first that has an identity.
-
-    Raises:
-        RuntimeError: Outside a request that AuthMiddleware handles, and after it.
-    """
-    return auth_of_manager(current_holder().auth, manager)
-
-
-def get_auth(scope_or_connection: AnyScope | HasScope, *, manager: str | None = None) -> AnyAuth:
-    """Return the Auth of a request, from its ASGI scope or from any object that has one as `.scope`.
-
-    Args:
-        scope_or_connection: The scope, the request or the websocket.
-        manager: The name of the manager whose Auth is meant; None for the first that has an identity.
-
-    Raises:
-        RuntimeError: The scope did not pass through AuthMiddleware, or no manager of that name is in it.
-    """
-    state: dict[str, object] = scope_of(scope_or_connection).get("state") or {}
-    auth = state.get("auth")
-    if not isinstance(auth, Auth):
-        raise RuntimeError(NO_MIDDLEWARE)  # noqa: TRY004
-    return auth_of_manager(auth, manager)  # pyright: ignore[reportUnknownArgumentType] - of whatever user
-
-
 def auth_of_manager(auth: AnyAuth, manager: str | None) -> AnyAuth:
     """Return the Auth of the manager with that name, or `auth` itself for None.
 
@@ -202,8 +184,12 @@ def auth_of_manager(auth: AnyAuth, manager: str | None) -> AnyAuth:
     others: Mapping[str, AnyAuth] = auth._others or {}
     if manager in others:
         return others[manager]
-    names = ", ".join([auth._config.name, *others])
-    raise RuntimeError(f"no manager named {manager!r} is in this AuthMiddleware, only {names}")
+    raise RuntimeError(f"no manager named {manager!r} is in this AuthMiddleware, only {names_in(auth)}")
+
+
+def names_in(auth: AnyAuth) -> str:
+    """Return the names of the managers of a request, for a sentence."""
+    return ", ".join([auth._config.name, *(auth._others or {})])
 
 
 def refusal(

@@ -25,19 +25,6 @@ def all_settings_of(auth: AnyAuth) -> list[Config]:
     return [auth._config, *(other._config for other in (auth._others or {}).values())]
 
 
-def auth_of_config(auth: AnyAuth, config: Config) -> AnyAuth | None:
-    """Return the Auth of the manager with these settings, or None if the middleware does not have that manager.
-
-    Managers are compared by identity, because those of two middlewares may have the same name.
-    """
-    if auth._config.loader is config.loader:
-        return auth
-    for other in (auth._others or {}).values():
-        if other._config.loader is config.loader:
-            return other
-    return None
-
-
 def identities_of(auth: AnyAuth, manager: str | None = None) -> dict[Config, VerifiedToken]:
     """Return the token of each identity of a request, by the settings of its manager; or the named manager's alone."""
     every = [auth, *(auth._others or {}).values()] if manager is None else [auth_of_manager(auth, manager)]

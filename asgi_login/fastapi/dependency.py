@@ -69,7 +69,7 @@ class Authentication(Generic[UserT]):
         self._applications.add(app)
 
     async def user(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check | None = None
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check[UserT] | None = None
     ) -> UserT:
         """Return the user, or raise what keeps the request out of the route."""
         auth = await self._admitted(connection, security_scopes, check)
@@ -82,7 +82,7 @@ class Authentication(Generic[UserT]):
         return cast("VerifiedToken", token_of(auth)).sub
 
     async def _admitted(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check | None = None
+        self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check[UserT] | None = None
     ) -> Auth[UserT]:
         auth = await self.auth_of(connection)
         error = await Rule(_names(security_scopes), check=check).awaited_refusal(auth)
@@ -114,7 +114,7 @@ class Authentication(Generic[UserT]):
 class Requirement(FixedAttributes, Generic[UserT]):
     """The dependency that `manager.requires(check)` returns: the user, of whom the check says yes."""
 
-    def __init__(self, authentication: Authentication[UserT], schemes: SecuritySchemes, check: Check) -> None:
+    def __init__(self, authentication: Authentication[UserT], schemes: SecuritySchemes, check: Check[UserT]) -> None:
         check_is_function(check)
         self._authentication = authentication
         self._check = check

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from inspect import Signature
-from typing import Generic, TypedDict, TypeVar, Unpack
+from typing import TYPE_CHECKING, Generic, TypedDict, Unpack
 
 from fastapi import FastAPI, HTTPException
 from fastapi.requests import HTTPConnection
@@ -24,8 +24,15 @@ from asgi_login.stores import Store
 from asgi_login.tokens import Secret
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
-UserT = TypeVar("UserT")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
 
+    UserT = TypeVar("UserT", default=object)
+else:
+    # Python has defaults from 3.13 on.
+    from typing import TypeVar
+
+    UserT = TypeVar("UserT")
 
 _COOKIE_NAME = "access-token"  # fastapi-login's
 
@@ -155,7 +162,7 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         """
         return await self._authentication.user(connection, security_scopes)
 
-    def requires(self, check: Check) -> Requirement[UserT]:
+    def requires(self, check: Check[UserT]) -> Requirement[UserT]:
         """Return a dependency that returns the user, and lets only those in of whom `check` says so (403 otherwise).
 
         Args:

@@ -75,7 +75,7 @@ def requires_scopes(*scopes: str, manager: str | None = None) -> Callable[[Calla
     )
 
 
-def requires(check: Check, *, manager: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def requires(check: Check[Any], *, manager: str | None = None) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Let a view run only for users of whom `check` says so (403 `access_denied`; 401 without a user).
 
     Args:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterable
-from typing import overload
+from typing import Any, overload
 
 from asgi_login.application import Wrapper, find_inside, path_prefixes, under
 from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, tell_refusal, write_to_state
@@ -62,7 +62,7 @@ class Gate(Wrapper):
         manager: str | None = None,
         exempt: Iterable[str] = (),
         *,
-        check: Check | None = None,
+        check: Check[Any] | None = None,
         end_connections: bool = False,
     ) -> None:
         super().__init__(app)

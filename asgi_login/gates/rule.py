@@ -3,9 +3,9 @@
 import inspect
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from asgi_login.auth import AnyAuth, auth_of_manager, refusal, settings_of
+from asgi_login.auth import AnyAuth, Auth, auth_of_manager, refusal, settings_of
 from asgi_login.config import Config
 from asgi_login.errors import (
     AuthError,
@@ -18,7 +18,9 @@ from asgi_login.errors import (
 )
 from asgi_login.loader import is_async_callable
 
-Check: TypeAlias = Callable[[AnyAuth], bool | Awaitable[bool]]
+UserT = TypeVar("UserT")
+
+Check: TypeAlias = Callable[[Auth[UserT]], bool | Awaitable[bool]]
 """Says whether the user of a request may do something: roles, ownership, any of several scopes."""
 
 
@@ -36,7 +38,7 @@ class Rule:
     scopes: tuple[str, ...] = ()
     fresh: bool = False
     manager: str | None = None
-    check: Check | None = None
+    check: Check[Any] | None = None
 
     def __post_init__(self) -> None:
         if self.check is not None:
@@ -81,7 +83,7 @@ class Rule:
         return settings_of(auth, self.manager).complete(NotPermitted(f"{_name(self.check)} said no"))
 
 
-def check_is_function(check: Check) -> None:
+def check_is_function(check: object) -> None:
     """Raise TypeError for what is no check."""
     if not callable(check) or isinstance(check, type):
         raise TypeError(

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import timedelta
 from types import MappingProxyType
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import auth_of_manager, refusal, settings_of, tell_refusal, token_of
@@ -28,10 +28,18 @@ from asgi_login.stores import Store
 from asgi_login.tokens import KeySet, Secret, check_scope_names, claim_rules, codec_for, peek_expiry
 from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport, put_cookie
 
-UserT = TypeVar("UserT")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    UserT = TypeVar("UserT", default=object)
+else:
+    # Python has defaults from 3.13 on.
+    from typing import TypeVar
+
+    UserT = TypeVar("UserT")
 
 
-class LoginManager(Loading, Issuing, InHand[UserT], Revoking, FixedAttributes, NotADependency, Generic[UserT]):
+class LoginManager(Loading[UserT], Issuing, InHand[UserT], Revoking, FixedAttributes, NotADependency, Generic[UserT]):
     """Holds the settings of an application's logins, loads its users and issues its tokens.
 
     Args:

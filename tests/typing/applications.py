@@ -145,7 +145,7 @@ def know_scopes(
     asgiref: ASGIScope, http: HTTPScope, starlette: StarletteScope, litestar: LitestarScope, hypercorn: HypercornScope
 ) -> None:
     for auth in (get_auth(asgiref), get_auth(http), get_auth(starlette), get_auth(litestar), get_auth(hypercorn)):
-        assert_type(auth, Auth[Any])
+        assert_type(auth, Auth[object])
     manager.login_user(asgiref, "ada")
     manager.login_user(starlette, "ada", remember=True)
     manager.login_user(litestar, "ada")
@@ -175,7 +175,7 @@ def know_connections(
     manager.login_user(quart_request, "ada")
     manager.confirm_login(quart_request)
     manager.logout_user(litestar_socket)
-    get_auth("/path")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+    get_auth("/path")  # type: ignore[call-overload] # pyright: ignore[reportArgumentType]
 
 
 # A transport is one whichever scope it reads.

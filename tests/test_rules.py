@@ -113,7 +113,7 @@ async def test_a_websocket_is_refused_with_403_or_closed_with_4403(logins):
 async def test_the_log_names_the_check_and_not_the_user(logins, caplog):
     caplog.set_level("INFO")
     await http(AuthMiddleware(Gate(view, check=is_bob), logins.manager), "/", headers=[bearer(logins.token())])
-    assert "NotPermitted from a Gate: the check is_bob said no" in caplog.text
+    assert "NotPermitted from a Gate: not_permitted: the check is_bob said no" in caplog.text
     assert "ada" not in caplog.text
 
 

@@ -63,7 +63,7 @@ class Demo(NamedTuple):
         asked = tuple(form.items())
         if asked not in self.tokens:
             with self.client() as client:
-                answer = client.post("/auth/token", data={"grant_type": "password", **form})
+                answer = client.post("/token", data={"grant_type": "password", **form})
                 self.tokens[asked] = answer.json()["access_token"]
         return self.tokens[asked]
 

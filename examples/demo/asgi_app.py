@@ -22,11 +22,14 @@ async def me(scope: Scope, _receive: Receive, send: Send) -> None:
 
 async def audit(scope: Scope, _receive: Receive, send: Send) -> None:
     """Show a page to those who may read the audit log."""
-    body = protected_page(scope["state"]["auth"], title="Audit log", app="plain ASGI", scope="audit:read")
+    body = protected_page("Audit log", scope)
     await respond(send, 200, "text/html; charset=utf-8", body)
 
 
-ROUTES = {"/me": Gate(me), "/audit": Gate(audit, scopes=["audit:read"])}
+ROUTES = {
+    "/me": Gate(me),
+    "/audit": Gate(audit, scopes=["audit:read"]),
+}
 
 
 async def asgi_app(scope: Scope, receive: Receive, send: Send) -> None:

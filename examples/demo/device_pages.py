@@ -56,7 +56,9 @@ class DevicePages:
         auth: Auth[User] = get_auth(request)
         found = await self._manager.devices(request.state.user.name)
         rows = Html("\n".join(_row(device, is_this=device.session_id == auth.session_id) for device in found))
-        return HTMLResponse(page("devices", title="Your devices", user=auth.user, devices=rows))
+        return HTMLResponse(
+            page("devices", title="Your devices", user=auth.user, name=request.state.user.name, devices=rows)
+        )
 
     async def log_out(self, request: Request) -> Response:
         """Log out on one device."""

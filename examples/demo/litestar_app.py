@@ -23,10 +23,14 @@ async def me(request: Request[Any, Any, Any]) -> dict[str, Any]:
     return {"app": "Litestar", "user": name, "scopes": sorted(auth.scopes), "fresh": auth.fresh}
 
 
-@get("/invoices", guards=[guard("invoices:read")], media_type=MediaType.HTML)
+@get(
+    "/invoices",
+    guards=[guard("invoices:read")],
+    media_type=MediaType.HTML,
+)
 async def invoices(request: Request[Any, Any, Any]) -> str:
     """Show a page to those who may read the invoices."""
-    return protected_page(get_auth(request), title="Invoices", app="Litestar", scope="invoices:read")
+    return protected_page("Invoices", request.scope)
 
 
 async def log_failure(problem: Exception, scope: Scope) -> None:

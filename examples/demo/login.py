@@ -23,7 +23,8 @@ def make_manager(key: Key, users: Users, store: Store, cookie: CookieTransport =
     """
     manager = LoginManager[User](
         key,
-        token_url="/auth/token",  # noqa: S106 - an address
+        # Not the default, which OpenAPI would name below /fastapi: this endpoint is the site's.
+        token_url="/token",  # noqa: S106 - an address
         transports=[BearerTransport(), cookie],
         default_expiry=LIFETIME,
         scopes=SCOPES,

@@ -5,9 +5,10 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from asgi_login import Auth, LoginManager, fresh_login_required, get_auth, login_required, safe_next
+from examples.demo.checks import checks, gate
 from examples.demo.forms import read_form
-from examples.demo.pages import page, visitor
-from examples.demo.users import User, Users
+from examples.demo.pages import Html, fill, page, switch, visitor, way
+from examples.demo.users import PASSWORDS, User, Users
 
 
 def login_routes(manager: LoginManager[User], users: Users) -> list[Route]:
@@ -49,6 +50,8 @@ class LoginPages:
         if user is None:
             problem = "The name or the password is wrong."
             return _login_page(request, next_page=next_page, name=name, problem=problem)
+        # Otherwise the login that this browser had would stay in the list of devices.
+        self._manager.logout_user(request)
         self._manager.login_user(request, user.name, user=user, scopes=sorted(user.scopes), remember="remember" in form)
         return RedirectResponse(next_page, status_code=303)
 
@@ -72,7 +75,9 @@ class LoginPages:
 
     async def account(self, request: Request) -> Response:
         """Show the page that requires a recent password."""
-        return HTMLResponse(page("account", title="Account", user=request.state.user, **visitor(get_auth(request))))
+        found = way([*checks(request.scope), gate(request.scope, fresh=True)])
+        known = visitor(get_auth(request))
+        return HTMLResponse(page("account", title="Account", user=request.state.user, way=found, **known))
 
     async def logout(self, request: Request) -> Response:
         """Log out in this browser."""
@@ -81,11 +86,38 @@ class LoginPages:
 
 
 def _login_page(request: Request, *, next_page: str, name: str = "", problem: str = "") -> Response:
-    content = page("login", title="Log in", user=request.state.user, next=next_page, name=name, problem=problem)
+    auth: Auth[User] = get_auth(request)
+    content = page(
+        "login",
+        title="Log in",
+        user=auth.user,
+        next=next_page,
+        name=name,
+        problem=problem,
+        why=_why(auth, next_page),
+        # After a wrong password, the name stands there already.
+        focus_name=Html("" if problem else "autofocus"),
+        focus_password=Html("autofocus" if problem else ""),
+        switch=switch(auth, next_page=next_page),
+    )
     return HTMLResponse(content, status_code=400 if problem else 200)
+
+
+def _why(auth: Auth[User], next_page: str) -> Html:
+    """Return why a browser was sent here, or "" if it came by itself."""
+    if next_page == "/" or auth.is_authenticated:
+        return Html("")
+    found = (
+        "Your browser has no login that is still valid."
+        if auth.error is None
+        else f"Your login is not accepted: {auth.error}."
+    )
+    return fill("why", path=next_page.partition("?")[0], found=found)
 
 
 def _confirm_page(request: Request, *, next_page: str, problem: str = "") -> Response:
     user: User = request.state.user
-    content = page("confirm", title="Is it still you?", user=user, next=next_page, name=user.name, problem=problem)
-    return HTMLResponse(content, status_code=400 if problem else 200)
+    known = {"next": next_page, "name": user.name, "password": PASSWORDS[user.name], "problem": problem}
+    return HTMLResponse(
+        page("confirm", title="Is it still you?", user=user, **known), status_code=400 if problem else 200
+    )

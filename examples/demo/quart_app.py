@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from quart import Quart
+from quart import Quart, request
 
 from asgi_login import current_auth, login_required, requires_scopes
 from asgi_login.quart import current_user
@@ -25,4 +25,4 @@ async def me() -> dict[str, Any]:
 @requires_scopes("stock:read")
 async def stock() -> str:
     """Show a page to those who may read the stock list."""
-    return protected_page(current_auth(), title="Stock", app="Quart", scope="stock:read")
+    return protected_page("Stock", request.scope)

@@ -131,7 +131,7 @@ Four lines to try in another terminal:
 curl -si -w '\\n' {address}/asgi/me
 
   Log in with a form and keep the token
-TOKEN=$(curl -s {address}/auth/token -d grant_type=password -d username={bob.name} -d password={bob.password} \
+TOKEN=$(curl -s {address}/token -d grant_type=password -d username={bob.name} -d password={bob.password} \
 | python3 -c 'import json, sys; print(json.load(sys.stdin)["access_token"])')
 
   With the token: who you are

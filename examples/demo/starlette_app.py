@@ -21,7 +21,7 @@ async def me(request: Request) -> JSONResponse:
 @requires_scopes("reports:read")
 async def reports(request: Request) -> HTMLResponse:
     """Show a page to those who may read the reports."""
-    return HTMLResponse(protected_page(request.state.auth, title="Reports", app="Starlette", scope="reports:read"))
+    return HTMLResponse(protected_page("Reports", request.scope))
 
 
 @login_required

@@ -36,6 +36,7 @@ ACCOUNTS = (
     Account("ada", "analytical-engine", tuple(SCOPES)),
     Account("bob", "can-we-fix-it", ()),
 )
+PASSWORDS = {one.name: one.password for one in ACCOUNTS}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ def log_in(tab, *, username, password, remember=False):
     tab.get_by_label("Password").fill(password)
     if remember:
         tab.get_by_label("Remember me").check()
-    tab.get_by_role("button", name="Log in").click()
+    tab.get_by_role("button", name="Log in", exact=True).click()
 
 
 def log_in_at(tab, site, **user):

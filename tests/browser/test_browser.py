@@ -18,7 +18,6 @@ PAGES = {
     "/litestar/invoices": "Litestar",
     "/asgi/audit": "plain ASGI",
 }
-ME = ["/fastapi/me", "/starlette/me", "/quart/me", "/litestar/me", "/asgi/me"]
 
 
 class Attack(NamedTuple):
@@ -45,6 +44,9 @@ SUBMIT = """([action, fields]) => {
   document.body.append(form);
   form.submit();
 }"""
+HAS_CARET = "element => element === document.activeElement"
+# What the console says of an answer that is no success.
+REFUSED = ("Failed to load resource: the server responded with a status of 40", "WebSocket connection to")
 CONNECT = """(address) => new Promise((resolve) => {
   const socket = new WebSocket(address);
   socket.onmessage = (message) => resolve(message.data);
@@ -91,20 +93,77 @@ def test_a_person_is_sent_to_log_in_and_comes_back_to_each_application_s_page(ta
         assert "orders:read" in said["scopes"]
 
 
-def test_the_home_page_asks_every_application_over_http_and_one_over_a_websocket(tab, address):
+def complaints_of(tab):
+    """Return a list that fills with the errors of a tab, but for the refusals that it hears of."""
     complaints = []
-    tab.on("console", lambda message: complaints.append(message.text))
+
+    def listen(message):
+        if message.type == "error" and not message.text.startswith(REFUSED):
+            complaints.append(message.text)
+
+    tab.on("console", listen)
     tab.on("pageerror", lambda error: complaints.append(str(error)))
-    site = address()
-    tab.goto(f"{site}/login")
-    log_in(tab, **ADA)
-    tab.wait_for_url(f"{site}/")
-    for path in ME:
-        assert tab.locator(f'[data-ask="{path}"]:not(:empty)').inner_text() == "200 ada"
-    for path in PAGES:
-        assert tab.locator(f'[data-ask="{path}"]:not(:empty)').inner_text() == "200 open"
+    return complaints
+
+
+def answers(tab, user):
+    """Return what the table of the first page says of a user, as soon as it says it."""
+    found = {path: tab.locator(f'[data-as="{user}"][data-ask="{path}"]:not(:empty)').inner_text() for path in PAGES}
+    (answer,) = set(found.values())
+    return answer
+
+
+def test_the_first_page_shows_each_page_open_to_ada_and_shut_to_bob_whoever_looks_at_it(tab, address):
+    complaints = complaints_of(tab)
+    tab.goto(address())
+    for you in ("nobody", "bob", "ada"):
+        if you != "nobody":
+            tab.get_by_role("button", name=f"Log in as {you}").click()
+        assert you in tab.get_by_role("columnheader").filter(has_text="this is you").inner_text()
+        assert answers(tab, "ada") == "200 allowed"
+        assert answers(tab, "bob") == "403 refused"
+        assert answers(tab, "nobody") == "401 refused"
     assert tab.locator("[data-connect]:not(:empty)").inner_text() == "hello ada"
     # No script or style of the pages offends the policy that they are sent with.
+    assert complaints == []
+
+
+def test_a_refused_page_opens_when_the_user_is_switched(tab, address):
+    tab.goto(f"{address()}/login?next=/quart/stock")
+    tab.get_by_role("button", name="Log in as bob").click()
+    tab.get_by_role("heading", name="Stock 403 refused").wait_for()
+    assert tab.locator(".way .refused strong").all_inner_texts() == ["Gate"]
+    tab.get_by_role("button", name="Log in as ada").click()
+    tab.get_by_role("heading", name="Stock 200 allowed").wait_for()
+    assert tab.locator(".way .refused").count() == 0
+
+
+def test_the_caret_is_where_the_visitor_types_next(tab, address):
+    tab.goto(f"{address()}/login")
+    assert tab.get_by_label("Name").evaluate(HAS_CARET)
+    log_in(tab, username="ada", password="wrong")
+    tab.get_by_role("alert").filter(has_text="The name or the password is wrong.").wait_for()
+    assert tab.get_by_label("Name").input_value() == "ada"
+    assert tab.get_by_label("Password").evaluate(HAS_CARET)
+
+
+def test_the_api_documentation_works_without_another_host(tab, address):
+    complaints, asked = complaints_of(tab), []
+    tab.on("request", lambda request: asked.append(request.url))
+    site = address()
+    tab.goto(f"{site}/fastapi/docs")
+    tab.get_by_role("button", name="Authorize").click()
+    tab.get_by_label("username").first.fill(ADA["username"])
+    tab.get_by_label("password").first.fill(ADA["password"])
+    tab.get_by_role("button", name="Apply given OAuth2 credentials").click()
+    tab.get_by_role("heading", name="Authorized").wait_for()
+    tab.get_by_role("button", name="Close").first.click()
+    tab.get_by_text("A page for the scope orders:read").click()
+    tab.get_by_role("button", name="Try it out").click()
+    with tab.expect_response(f"{site}/fastapi/orders") as answer:
+        tab.get_by_role("button", name="Execute").click()
+    assert answer.value.status == 200
+    assert [url for url in asked if not url.startswith((f"{site}/", "data:", "blob:"))] == []
     assert complaints == []
 
 

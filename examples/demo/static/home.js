@@ -1,18 +1,32 @@
-// Asks each application who the visitor is, and writes the answer next to its link.
+// Asks for each page as ada, as bob and as nobody, and writes the answers into the table.
 
-async function ask(status) {
-  const response = await fetch(status.dataset.ask, { headers: { Accept: "application/json" } });
-  const isJson = response.headers.get("Content-Type")?.startsWith("application/json");
-  const body = isJson ? await response.json() : {};
+const columns = document.querySelectorAll("[data-user]");
+
+// What an API client does: it exchanges name and password for a token. The visitor's own column uses the cookie.
+async function credentials({ user, password, you }) {
+  if (you === "yes") return { credentials: "same-origin" };
+  if (!password) return { credentials: "omit" };
+  const body = new URLSearchParams({ grant_type: "password", username: user, password });
+  const answer = await fetch("/token", { method: "POST", body, credentials: "omit" });
+  const { access_token: token } = await answer.json();
+  return { credentials: "omit", headers: { Authorization: `Bearer ${token}` } };
+}
+
+async function ask(status, { headers, ...how }) {
+  const response = await fetch(status.dataset.ask, { ...how, headers: { ...headers, Accept: "application/json" } });
   status.classList.add(response.ok ? "open" : "shut");
-  status.textContent = `${response.status} ${body.user ?? body.error ?? "open"}`;
+  status.textContent = `${response.status} ${response.ok ? "allowed" : "refused"}`;
 }
 
-for (const status of document.querySelectorAll("[data-ask]")) {
-  ask(status).catch(() => { status.textContent = "no answer"; });
+for (const { dataset } of columns) {
+  const answers = [...document.querySelectorAll(`[data-as="${dataset.user}"]`)];
+  const silence = (status) => () => { status.textContent = "no answer"; };
+  credentials(dataset)
+    .then((how) => answers.forEach((status) => ask(status, how).catch(silence(status))))
+    .catch(() => answers.forEach((status) => silence(status)()));
 }
 
-// Does the same over a websocket: writes its first message, or that it was refused.
+// Writes the first message of a websocket, or that it was refused.
 function connect(status) {
   // Older browsers do not accept a path alone as the address of a websocket.
   const socket = new WebSocket(new URL(status.dataset.connect, location.href.replace(/^http/, "ws")));

@@ -11,12 +11,12 @@
 
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
 from asgi_login.auth import AnyAuth, Auth, auth_of_config, token_of
 from asgi_login.config import Config
-from asgi_login.credentials import OpaqueCredential
+from asgi_login.credentials import OpaqueCredential, original
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
 from asgi_login.events import EventKind
 from asgi_login.scope import (
@@ -41,6 +41,8 @@ Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
 """Returns the session, renewed if it is due, and the cookie to write: `renew_session`, or `keep_session`."""
 _Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None]
 
+# What events call a transport that is no transport of the manager's.
+REMEMBER_TOKEN: Final = "remember_token"  # noqa: S105 - a name
 _log = logging.getLogger("asgi_login")
 
 
@@ -52,6 +54,7 @@ class Authenticator(Generic[UserT]):
         renew: What becomes of a session that is in order, of the functions of `sessions`.
         is_alone: Whether no other manager is asked about the same requests: what this one refuses as somebody else's
             may be theirs.
+        writes: Whether the cookies that it returns are written.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
@@ -64,13 +67,17 @@ class Authenticator(Generic[UserT]):
         "_headers",
         "_is_alone",
         "_renew",
+        "_writes",
         "anonymous",
         "config",
         "reads_lines_only",
     )
 
-    def __init__(self, config: Config, renew: Renew = sessions.renew_session, *, is_alone: bool = True) -> None:
+    def __init__(
+        self, config: Config, renew: Renew = sessions.renew_session, *, is_alone: bool = True, writes: bool = True
+    ) -> None:
         self.config: Config = config
+        self._writes = writes
         self._is_alone = is_alone
         self._renew = renew
         self.anonymous: Auth[UserT] = Auth(config)
@@ -82,6 +89,8 @@ class Authenticator(Generic[UserT]):
         # A header that the client set on purpose comes before a cookie that the browser attached by itself.
         self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
         ambient = [one for one in config.transports if one.ambient]
+        # A header still comes before a cookie, as Basic does.
+        ambient.sort(key=lambda one: isinstance(original(one), CookieTransport))
         if config.remember_cookie is not None and config.tokens.keys.can_sign:
             ambient.append(config.remember_cookie)
         self._cookies = _readers(CookieTransport, ambient)
@@ -135,6 +144,9 @@ class Authenticator(Generic[UserT]):
                     same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
                     if not same_client and sessions.ends_with_client(config, token):
                         return self._client_changed(scope, transport, token)
+        except AuthError as error:
+            return self._refused(scope, transport, error.again())
+        try:
             if config.revocation is not None and not config.revocation.clears(token):
                 ended = await self._ended(config.revocation, scope, transport, token)
                 if ended is not None:
@@ -145,7 +157,7 @@ class Authenticator(Generic[UserT]):
             if kind is not loader.user_class and not (kind is loader.plain_class and user):
                 user = await loader.finish(user)
         except AuthError as error:
-            return self._refused(scope, transport, error.again())
+            return self._refused(scope, transport, error.again(), token)
         if user is None:
             gone = InvalidToken("no such user", reason_code="unknown_user")
             return self._refused(scope, transport, gone, token, self._deletions(token))
@@ -193,9 +205,11 @@ class Authenticator(Generic[UserT]):
         if token.kind == REMEMBER:
             token, cookies = sessions.restore_session(config, scope, token, user)
         else:
+            was_fresh = token.claims.get("fresh") is True
             token, cookies = self._renew(config, scope, token, user, same_client=same_client)
-            if cookies:
-                kind: EventKind = "renewed" if same_client else "client_changed"
+            if cookies and self._writes:
+                # Once: from then on the session is not fresh, and is renewed as it is.
+                kind: EventKind = "client_changed" if not same_client and was_fresh else "renewed"
                 config.events.tell(kind, scope, token, transport=transport.name)
         is_fresh = same_client and token.claims.get("fresh") is True
         return Auth(config, transport, token, user, None, is_fresh), cookies
@@ -237,7 +251,8 @@ class Authenticator(Generic[UserT]):
             if config.revocation is None or not config.revocation.overlooks(error):
                 return self._refused(scope, transport, error.again(), token)
             outcome = auth, NO_COOKIES
-        config.events.tell("restored", scope, token, transport=transport.name)
+        if self._writes:
+            config.events.tell("restored", scope, token, transport=REMEMBER_TOKEN)
         return outcome
 
     async def _list(self, scope: Scope, auth: Auth[UserT]) -> None:
@@ -287,7 +302,8 @@ class Authenticator(Generic[UserT]):
         _log.info("%s: %s from %s refused by %s: %s", *where, error.log_text)
         auth: Auth[UserT] = Auth(self.config, transport, error=self.config.complete(error))
         if self._is_alone or not (isinstance(error, InvalidToken) and error.foreign):
-            self.config.events.tell("refused", scope, token, transport=transport.name, reason=error.reason_code)
+            name = REMEMBER_TOKEN if token is not None and token.kind == REMEMBER else transport.name
+            self.config.events.tell("refused", scope, token, transport=name, reason=error.reason_code)
         return auth, cookies
 
 

@@ -2,15 +2,15 @@
 
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias, cast
+from typing import Final, Literal, TypeAlias
 
 from asgi_login.current import CURRENT
 from asgi_login.loader import is_async_callable
 from asgi_login.reasons import Reason
 from asgi_login.scope import Scope
-from asgi_login.tokens import VerifiedToken
+from asgi_login.tokens import VerifiedToken, is_text
 
 EventKind: TypeAlias = Literal[
     "logged_in",
@@ -29,6 +29,7 @@ EventKind: TypeAlias = Literal[
 
 # A proxy may pass on text that the client chose. No address is longer.
 _MAX_CLIENT: Final = 64
+_NOT_AWAITED: Final = "on_event has returned a coroutine, which nobody awaits: write a plain function"
 _log = logging.getLogger("asgi_login")
 
 
@@ -41,9 +42,10 @@ class Event:
         manager: The name of the manager.
         sub: The user, or None where nobody knows, or nobody has proved it.
         sid: The `sid` of the login, or None.
-        transport: The name of the transport that carried the credential, or that a login is written to; "refresh_token"
-            for refresh tokens, "password" for the password grant; None where there was none.
-        reason: Why, for what was refused; None for what was not.
+        transport: The name of the transport that carried the credential, or that a login is written to;
+            "remember_token" and "refresh_token" for such tokens, "password" for the password grant, "token" for a token
+            in hand; None where there was none.
+        reason: Why, for "refused", "not_fresh" and "store_down"; else None.
         client: The address in `scope["client"]`, or None.
         at: When, in seconds since the epoch, by the manager's clock.
     """
@@ -111,12 +113,14 @@ class Events:
         if self._on_event is None:
             return
         if token is not None:
-            sub, sid = token.sub, cast("str | None", token.claims.get("sid"))
+            sub, named = token.sub, token.claims.get("sid")
+            # Of an issuer's or the application's own making it may be anything.
+            sid = named if is_text(named) else None
         event = Event(
             kind=kind,
             manager=self._manager,
             sub=sub,
-            sid=sid if isinstance(sid, str) else None,
+            sid=sid,
             transport=transport,
             reason=reason,
             client=_client_of(_current_scope() if scope is None else scope),
@@ -124,32 +128,20 @@ class Events:
         )
         try:
             result = self._on_event(event)
+            if inspect.iscoroutine(result):
+                result.close()
+                raise TypeError(_NOT_AWAITED)  # noqa: TRY301
         except Exception:  # noqa: BLE001 - the application's function
             _log.exception("on_event failed, of the event %s", kind)
-            return
-        if inspect.iscoroutine(result):
-            result.close()
-            _log.error("on_event has returned a coroutine, which nobody awaits: write a plain function")
-
-    def when_started(
-        self, kind: EventKind, scope: Scope, token: VerifiedToken | None, *, transport: str | None
-    ) -> Callable[[], Awaitable[None]] | None:
-        """Return what tells of a login or logout once it is certain, as the response starts; None if nobody is told."""
-        if self._on_event is None:
-            return None
-
-        async def tell() -> None:
-            self.tell(kind, scope, token, transport=transport)
-
-        return tell
 
 
 def _current_scope() -> Scope | None:
     holder = CURRENT.get(None)
-    return None if holder is None else holder.scope
+    # A task that was begun in a request, and outlives it, still has its context.
+    return holder.scope if holder is not None and holder.is_open else None
 
 
 def _client_of(scope: Scope | None) -> str | None:
     client = None if scope is None else scope.get("client")
     host = client[0] if isinstance(client, (tuple, list)) and client else None  # pyright: ignore[reportUnknownVariableType]
-    return host[:_MAX_CLIENT] if isinstance(host, str) and host else None
+    return host[:_MAX_CLIENT] if isinstance(host, str) and host and host.isprintable() else None

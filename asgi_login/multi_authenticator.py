@@ -56,7 +56,7 @@ class MultiAuthenticator:
         for find in _ROUNDS:
             accepted: set[object] = set()
             foreign: dict[str, object] = {}
-            refused = False
+            refused: set[object] = set()
             for one in self._authenticators:
                 name = one.config.name
                 credential = None if name in outcomes else find(one, scope, lines)
@@ -69,13 +69,15 @@ class MultiAuthenticator:
                 elif _is_foreign(outcomes[name]):
                     foreign[name] = credential[1]
                 else:
-                    refused = True
+                    refused.add(credential[1])
             # A token that one manager accepts is that manager's credential, not a bad one of the others. One that has
             # expired or was ended at another is a refusal there: a cookie must not take its place.
             for name in [name for name, token in foreign.items() if token in accepted]:
                 del outcomes[name], foreign[name]
-            for name in foreign:
-                _tell_of_foreign(scope, outcomes[name])
+            for name, token in foreign.items():
+                # Whose it is has told why it is refused.
+                if token not in refused:
+                    _tell_of_foreign(scope, outcomes[name])
             if refused or foreign:
                 break
         return self._choose(outcomes), written

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from asgi_login.config import Config
-from asgi_login.errors import InsufficientScope, InvalidToken, ServiceUnavailable
+from asgi_login.errors import AuthError, InsufficientScope, InvalidToken, ServiceUnavailable
 from asgi_login.scope import Scope
 from asgi_login.sessions import (
     check_owner,
@@ -64,6 +64,7 @@ async def issue_pair(
     claims: Mapping[str, object] | None = None,
     expires_at: float | None = None,
     scope: Scope | None = None,
+    transport: str | None = None,
 ) -> TokenPair:
     """Return the first pair of a new login.
 
@@ -76,6 +77,7 @@ async def issue_pair(
         claims: Other claims of the access tokens, also of those that come later.
         expires_at: When the login ends at the latest, in seconds since the epoch; later than now.
         scope: Of the request, for who is told of it; None for the one being handled.
+        transport: How the user has logged in, for the same.
 
     Raises:
         ServiceUnavailable: The store did not say that it knows of the login.
@@ -90,8 +92,9 @@ async def issue_pair(
         lifetime = min(lifetime, expires_at - config.clock())
     rev = await revocation.start_family(sid, sub, idle=settings.idle.total_seconds(), lifetime=lifetime)
     login |= {} if rev is None else {"rev": rev}
-    config.events.tell("logged_in", scope, sub=sub, sid=sid)
-    return _pair(config, settings, login, granted, left=lifetime)
+    pair = _pair(config, settings, login, granted, left=lifetime)
+    config.events.tell("logged_in", scope, sub=sub, sid=sid, transport=transport)
+    return pair
 
 
 async def refresh_pair(
@@ -116,8 +119,18 @@ async def refresh_pair(
         ServiceUnavailable: The store does not answer. The same token is good for another try.
         ValueError: The manager has no refresh tokens.
     """
+    _refreshing(config)
+    shown = None
+    try:
+        shown = _read(config, token, client_id)
+        return await _next_pair(config, shown, scopes=scopes, scope=scope)
+    except AuthError as error:
+        config.events.tell("refused", scope, shown, transport="refresh_token", reason=error.reason_code)
+        raise
+
+
+async def _next_pair(config: Config, shown: VerifiedToken, *, scopes: Sequence[str] | None, scope: Scope) -> TokenPair:
     settings, revocation = _refreshing(config)
-    shown = _read(config, token, client_id)
     if revocation.ends(shown):
         raise InvalidToken("the login was ended", reason_code="ended")
     if scopes is not None and not shown.scopes.issuperset(scopes):
@@ -132,8 +145,9 @@ async def refresh_pair(
     granted = " ".join(dict.fromkeys(scopes)) if scopes is not None else str(claims.get("scope", ""))
     idle, window = settings.idle.total_seconds(), settings.reuse_window.total_seconds()
     left = await use_up(config, scope, shown, idle=idle, window=window)
+    pair = _pair(config, settings, {**claims, "gen": generation_of(shown) + 1}, granted, left=left)
     config.events.tell("renewed", scope, shown, transport="refresh_token")
-    return _pair(config, settings, {**claims, "gen": generation_of(shown) + 1}, granted, left=left)
+    return pair
 
 
 def _login(config: Config, sub: str, user: Any, client_id: str | None, scope: str) -> dict[str, object]:  # noqa: ANN401

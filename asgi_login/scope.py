@@ -103,7 +103,11 @@ def headers_of(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
 
 def request_line(scope: Scope) -> str:
     """Return what a log line calls a request: its method and path, without anything that could break the line."""
-    return f"{scope.get('method', 'WEBSOCKET')} {scope['path'][:200]!r}"
+    method = str(scope.get("method", "WEBSOCKET"))[:20]
+    if not method.isascii() or not method.isprintable() or " " in method:
+        # Over HTTP/2, some servers pass on whatever a client says.
+        method = repr(method)
+    return f"{method} {str(scope.get('path', ''))[:200]!r}"
 
 
 def header_values(scope: Scope, name: bytes) -> list[bytes]:

@@ -19,7 +19,7 @@ _MODULES = {
     "asgi_login.exchange.record",
     "asgi_login.middleware",
 }
-_ATTRIBUTES = {"revocation", "writes", "listed", "watch", "_end_connections"}
+_ATTRIBUTES = {"revocation", "listed", "watch", "_end_connections"}
 
 
 def library_without_stores() -> ModuleType:

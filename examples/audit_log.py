@@ -12,7 +12,7 @@ import os
 import sqlite3
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, closing
-from queue import SimpleQueue
+from queue import Full, Queue
 from threading import Thread
 
 import uvicorn
@@ -28,13 +28,23 @@ from asgi_login.starlette import install
 DATABASE = os.environ.get("AUDIT_DB", "audit.db")
 COLUMNS = ("at", "kind", "manager", "sub", "sid", "transport", "reason", "client")
 EVENTS = Counter("asgi_login_events", "What happened to logins.", ["kind", "manager", "transport", "reason"])
-# Between the requests, which must not wait for a disk, and the thread that writes.
-waiting: SimpleQueue[Event | None] = SimpleQueue()
+# A series begins to exist with its first event. An alert on an increase needs it before.
+for transport in ("refresh_token", "remember_token"):
+    EVENTS.labels("refresh_reused", "default", transport, "")
+EVENTS.labels("store_down", "default", "", "unavailable")
+LOST = Counter("audit_log_lost", "Events for which the audit log had no room.")
+# Between the requests, which must not wait for a disk, and the thread that writes. Bounded: everybody can be refused.
+waiting: Queue[Event | None] = Queue(10_000)
 
 
 def on_event(event: Event) -> None:
     EVENTS.labels(event.kind, event.manager, event.transport or "", event.reason or "").inc()
-    waiting.put(event)
+    if event.reason == "no_credential":
+        return  # crawlers
+    try:
+        waiting.put_nowait(event)
+    except Full:
+        LOST.inc()
 
 
 def write_events() -> None:

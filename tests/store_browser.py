@@ -26,6 +26,8 @@ async def page(scope, receive, send):
 class Browser:
     """Somebody with a jar, in front of an application."""
 
+    client = ("203.0.113.7", 51234)
+
     def __init__(self, logins, jar=None):
         self.logins, self.jar = logins, dict(jar or {})
 
@@ -42,7 +44,11 @@ class Browser:
 
         lines = [cookie(value, name) for name, value in self.jar.items()]
         connection = await http(
-            AuthMiddleware(with_manager, self.logins.manager), path, method=method, headers=[*headers, *lines]
+            AuthMiddleware(with_manager, self.logins.manager),
+            path,
+            method=method,
+            headers=[*headers, *lines],
+            client=self.client,
         )
         for line in connection.header("set-cookie"):
             name, _, rest = line.partition("=")

@@ -335,6 +335,7 @@ INTERNAL_BASES = {
         "ABC",
         "ForeignKeys",
         "InHand[UserT]",
+        "LoggingIn[UserT]",
         "SetOnce",
         "FixedAttributes",
         "NotADependency",

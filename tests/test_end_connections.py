@@ -28,11 +28,17 @@ pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def logins():
+def events():
+    return []
+
+
+@pytest.fixture
+def logins(events):
     return Logins(
         transports=[BearerTransport(), CookieTransport("__Host-login")],
         store=MemoryStore(),
         sessions=Sessions(idle=timedelta(minutes=15), lifetime=timedelta(hours=8)),
+        on_event=events.append,
     )
 
 
@@ -127,12 +133,13 @@ class TestWebsockets:
             None,
         )
 
-    async def test_a_silent_one_is_closed_when_its_token_has_expired(self, logins):
+    async def test_a_silent_one_is_closed_when_its_token_has_expired(self, logins, events):
         app = AuthMiddleware(Echo(), logins.manager, end_connections=True)
         async with anyio.create_task_group() as tasks:
             socket = await open_socket(tasks, app, bearer(logins.token()))
             logins.clock.now += 15 * 60
             assert (await socket.hear("websocket.close"))["code"] == 4401
+        assert [(event.kind, event.reason, event.sub) for event in events] == [("refused", "expired", "ada")]
 
     async def test_one_with_a_session_ends_with_its_lifetime_and_not_when_it_is_idle(self, logins):
         echo, jar = Echo(), await session_of(logins)()
@@ -438,13 +445,14 @@ class TestStreams:
         sent = await exchange(app, bearer(token))
         assert (body(sent), is_whole(sent)) == (b"one ", False)
 
-    async def test_a_response_is_broken_off_when_its_token_has_expired(self, logins):
+    async def test_a_response_is_broken_off_when_its_token_has_expired(self, logins, events):
         async def wait():
             logins.clock.now += 15 * 60
 
         app = AuthMiddleware(stream_that(wait), logins.manager, end_connections=True)
         sent = await exchange(app, bearer(logins.token()))
         assert (body(sent), is_whole(sent)) == (b"one ", False)
+        assert [(event.kind, event.reason, event.sub) for event in events] == [("refused", "expired", "ada")]
 
     async def test_the_last_part_is_not_sent_either(self, logins):
         token = logins.token()

@@ -22,6 +22,7 @@ from asgi_login import (
     current_auth,
     login_required,
 )
+from asgi_login.scope import request_line
 
 pytestmark = pytest.mark.anyio
 
@@ -648,3 +649,10 @@ async def _tell_user(scope, receive, send):
     body = json.dumps({"user": user and user.name}).encode()
     await send({"type": "http.response.start", "status": 200, "headers": []})
     await send({"type": "http.response.body", "body": body})
+
+
+@pytest.mark.parametrize("method", ["GET\x1b[31m FAKE: ok", "G" * 30_000, "GET\n"])
+def test_a_method_cannot_break_or_fill_a_line_of_the_log(method):
+    line = request_line({"type": "http", "method": method, "path": "/"})
+    assert line.isprintable()
+    assert len(line) < 60

@@ -155,3 +155,26 @@ def test_a_refusal_says_nothing_about_the_token():
     error = NotPermitted("the check is_bob said no")
     assert (error.status, error.error, error.challenge) == (403, "access_denied", 'Bearer realm="api"')
     assert str(error) == "You are not permitted to do this"
+
+
+async def yields(auth):
+    yield False
+
+
+@pytest.mark.parametrize(
+    "check",
+    [
+        lambda auth: (one for one in ()),
+        lambda auth: filter(None, ()),
+        lambda auth: auth.require,
+        lambda auth: "false",
+        lambda auth: [False],
+        yields,
+    ],
+)
+@pytest.mark.parametrize("gate", ["decorator", "gate"])
+async def test_what_is_true_only_because_it_is_there_lets_nobody_in(logins, check, gate):
+    inside = requires(check)(view) if gate == "decorator" else Gate(view, check=check)
+    connection = await http(AuthMiddleware(inside, logins.manager), "/", headers=[bearer(logins.token())])
+    assert isinstance(connection.error, TypeError)
+    assert "returns True or False" in str(connection.error)

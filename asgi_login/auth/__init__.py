@@ -9,6 +9,7 @@ from asgi_login.auth.finding import NO_MIDDLEWARE, ManagerOf, auth_of_config, cu
 from asgi_login.auth.outcome import (
     all_settings_of,
     blocking_error,
+    came_in_cookie,
     held_open,
     identities_of,
     settings_of,
@@ -27,6 +28,7 @@ __all__ = [
     "auth_of_config",
     "auth_of_manager",
     "blocking_error",
+    "came_in_cookie",
     "current_auth",
     "end_of",
     "get_auth",

@@ -223,14 +223,15 @@ def refusal(
 
 
 def tell_refusal(auth: AnyAuth, error: AuthError, scope: Scope | None = None) -> None:
-    """Tell of what keeps a request out of a view, unless that was told when its credential was refused.
+    """Tell of what keeps a request out of a view, unless that was told when its credential was refused, or has ended.
 
     Args:
         auth: Of the manager that is asked.
         error: What `refusal` has returned.
         scope: Of the request; None for the one being handled.
     """
-    if auth._error is not None:
+    has_ended = auth._transport is not None and auth._token is None
+    if has_ended or auth._error is not None:
         return
     kind: EventKind = "not_fresh" if isinstance(error, LoginNotFresh) else "refused"
     auth._config.events.tell(kind, scope, auth._token, transport=auth.transport, reason=error.reason_code)

@@ -7,7 +7,7 @@ from asgi_login.auth.auth import NO_SCOPES, AnyAuth, Auth, auth_of_manager
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.tokens import VerifiedToken
-from asgi_login.transports import BearerTransport
+from asgi_login.transports import BearerTransport, CookieTransport
 
 
 def with_others(auth: AnyAuth, others: Mapping[str, AnyAuth]) -> AnyAuth:
@@ -36,6 +36,11 @@ def held_open(auth: AnyAuth) -> AnyAuth:
     token = None if auth._token is None else auth._token.held_open()
     others = None if auth._others is None else {name: held_open(one) for name, one in auth._others.items()}
     return Auth(auth._config, auth._transport, token, auth._user, auth._error, auth._is_fresh, others)
+
+
+def came_in_cookie(auth: AnyAuth) -> bool:
+    """Tell whether the credential of a request was in a cookie of the manager's."""
+    return isinstance(auth._transport, CookieTransport)
 
 
 def token_of(auth: AnyAuth) -> VerifiedToken | None:

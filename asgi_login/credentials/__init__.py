@@ -6,6 +6,6 @@ is a credential on its way there, and the transport that finds it. `transports` 
 
 from asgi_login.credentials.loader import CredentialLoader
 from asgi_login.credentials.opaque import OpaqueCredential
-from asgi_login.credentials.transports import Transports
+from asgi_login.credentials.transports import Transports, original
 
-__all__ = ["CredentialLoader", "OpaqueCredential", "Transports"]
+__all__ = ["CredentialLoader", "OpaqueCredential", "Transports", "original"]

@@ -27,7 +27,7 @@ from asgi_login.tokens import (
 # Later than any NumericDate that a token may say.
 _NEVER: Final = MAX_NUMERIC_DATE + 1
 # PostgreSQL raises at a NUL in a text, and a log file takes a line break for the next line.
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # As many as a manager keeps of its tokens by default.
 _CACHE_SIZE: Final = 4_096
 
@@ -79,7 +79,7 @@ class CredentialLoader:
             TypeError: The function returned something else than a Grant or None.
         """
         if len(credential) > MAX_TOKEN_BYTES:
-            raise InvalidToken("the credential is too long", reason_code="unknown_credential")
+            raise InvalidToken("the credential is too long", reason_code="malformed_request")
         now = self._clock()
         digest = hashlib.blake2b(credential, key=self._hash_key, digest_size=32).digest() if self._cache_for else b""
         cached = self._cache.get(digest)
@@ -98,9 +98,9 @@ class CredentialLoader:
         try:
             text = credential.decode()
         except UnicodeDecodeError:
-            raise InvalidToken("the credential is not UTF-8", reason_code="unknown_credential") from None
+            raise InvalidToken("the credential is not UTF-8", reason_code="malformed_request") from None
         if _CONTROLS.search(text):
-            raise InvalidToken("the credential has a control character", reason_code="unknown_credential")
+            raise InvalidToken("the credential has a control character", reason_code="malformed_request")
         grant = await self._call(text, scope=scope)
         if grant is None:
             # Another manager may know it.

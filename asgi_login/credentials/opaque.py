@@ -82,4 +82,4 @@ def _to_bytes(found: str | bytes) -> bytes:
         return found.encode()
     except UnicodeEncodeError:
         # A query that was decoded with "surrogateescape".
-        raise InvalidToken("the credential is not UTF-8", reason_code="unknown_credential") from None
+        raise InvalidToken("the credential is not UTF-8", reason_code="malformed_request") from None

@@ -48,9 +48,9 @@ class Transports:
             opaque = OpaqueTransport(transport, loader)
             every = tuple(opaque if one is transport else one for one in self._every)
         else:
-            check_transports((*(_original(one) for one in self._every), transport))
+            check_transports((*(original(one) for one in self._every), transport))
             every = (*self._every, OpaqueTransport(transport, loader))
-        if sum(type(_original(one)) is BearerTransport for one in every) > 1:
+        if sum(type(original(one)) is BearerTransport for one in every) > 1:
             raise ValueError(
                 "the manager's BearerTransport takes every Bearer token before this one sees it: pass "
                 "transports=[bearer] to LoginManager(...) and register the credential loader for the same object, or "
@@ -65,7 +65,7 @@ class Transports:
     def _take(self, every: tuple[Transport, ...]) -> None:
         self._every: tuple[Transport, ...] = every
         # Looked for once, and not for each request that is refused.
-        makers = (getattr(_original(one), "challenge", None) for one in every)
+        makers = (getattr(original(one), "challenge", None) for one in every)
         self._challengers: list[Callable[[str], str]] = [make for make in makers if make is not None]
 
     def subscribe(self, changed: Callable[[], None]) -> None:
@@ -78,5 +78,6 @@ class Transports:
         return tuple(make(realm) for make in self._challengers)
 
 
-def _original(transport: Transport) -> Transport:
+def original(transport: Transport) -> Transport:
+    """Return the transport that the application has passed."""
     return transport.transport if isinstance(transport, OpaqueTransport) else transport

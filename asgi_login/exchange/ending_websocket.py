@@ -122,6 +122,7 @@ class EndingWebSocket:
         self.is_over = True
         self.leave()
         log_refusal(self._scope, error, CLOSED)
+        self._watch.tell(self._scope, error)
         # First: a server need not end a `receive` when somebody else closes, and granian does not close before it ends.
         for waiting in self._waiting:
             waiting.cancel()

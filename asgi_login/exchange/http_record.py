@@ -39,7 +39,7 @@ class HTTPRecord(RequestRecord):
             if refusal is not None and _is_failure(message, refusal) and not is_another_failure(self._outside):
                 return self._answer(refusal)
             self._has_trailers = message.get("trailers", False)
-            if self.writes:
+            if self.changes is not None and self.changes.writes:
                 return self._write_and_start(message)
             return self._send(start_of_response(message, self))
         if kind == "http.response.body":
@@ -83,6 +83,7 @@ class HTTPRecord(RequestRecord):
             return
         if self._send is not _refuse_more:
             log_refusal(self._scope, error, BROKEN_OFF)
+            watch.tell(self._scope, error)
         self._send = _refuse_more
         raise LoginEndedError(_ENDED)
 
@@ -120,7 +121,7 @@ class HTTPRecord(RequestRecord):
         # The rest of the 5xx whose place our answer takes goes nowhere.
         send, self._send = self._send, _discard
         # A logout that was asked for before something failed is done all the same.
-        if self.writes:
+        if self.changes is not None:
             error = await self.write() or error
         log_refusal(self._scope, error, IN_PLACE)
 

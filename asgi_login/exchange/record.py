@@ -9,6 +9,7 @@ from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config, held_open, i
 from asgi_login.config import Config
 from asgi_login.current import CURRENT, Holder
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
+from asgi_login.exchange.changes import Changes
 from asgi_login.exchange.watch import Watch
 from asgi_login.scope import NO_COOKIES, AnyScope, Cookies, HasScope, Scope, Send, request_line, scope_of
 
@@ -20,9 +21,7 @@ class RequestRecord(Holder[AnyAuth]):
 
     Attributes:
         renewed: The header pairs that the session itself has to write back, by the cookie's name.
-        cookies: Those of a login or logout in this request.
-        writes: What a login or logout writes to the store, before the response starts.
-        cookies_if_unwritten: Those that take the place of `cookies` of the same names if that fails.
+        changes: What a login or logout in this request changes, or None without one.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
         has_started: Whether the response is on its way, so that it can carry no more cookies.
         root_path: What the application that AuthMiddleware wraps is served below; its mounts add to that of the scope.
@@ -34,14 +33,12 @@ class RequestRecord(Holder[AnyAuth]):
         "_outside",
         "_scope",
         "_send",
-        "cookies",
-        "cookies_if_unwritten",
+        "changes",
         "has_started",
         "refusal",
         "renewed",
         "root_path",
         "watch",
-        "writes",
     )
 
     def __init__(self, auth: AnyAuth, renewed: Cookies, scope: Scope, send: Send) -> None:
@@ -49,9 +46,7 @@ class RequestRecord(Holder[AnyAuth]):
         self.auth: AnyAuth = auth
         self.is_open: bool = True
         self.renewed: Cookies = renewed
-        self.cookies: Cookies = NO_COOKIES
-        self.cookies_if_unwritten: Cookies = NO_COOKIES
-        self.writes: tuple[Callable[[], Awaitable[object]], ...] = ()
+        self.changes: Changes | None = None
         self.refusal: AuthError | None = None
         self.has_started: bool = False
         self.root_path: str = scope.get("root_path") or ""
@@ -89,9 +84,11 @@ class RequestRecord(Holder[AnyAuth]):
         if identities:
             self.watch = Watch(identities if self.watch is None else {**self.watch.identities, **identities})
 
-    def write_first(self, *writes: Callable[[], Awaitable[object]] | None) -> None:
-        """Await these in this order as the response starts, after what is there already; None stands for nothing."""
-        self.writes = (*self.writes, *(write for write in writes if write is not None))
+    def change(self) -> Changes:
+        """Return what this request changes of its logins, to add to it."""
+        if self.changes is None:
+            self.changes = Changes()
+        return self.changes
 
     def settle_first(self, settle: Callable[[Scope, AnyAuth, Cookies], Awaitable[Cookies]]) -> None:
         """Decide only when the response starts which cookies the session itself writes back."""
@@ -99,7 +96,7 @@ class RequestRecord(Holder[AnyAuth]):
         async def write() -> None:
             self.renewed = await settle(self._scope, self.auth, self.renewed)
 
-        self.write_first(write)
+        self.change().add(NO_COOKIES, write)
 
     def hold_open(self) -> None:
         """Let the session last as long as the connection is open, but not longer than its lifetime."""
@@ -116,24 +113,19 @@ class RequestRecord(Holder[AnyAuth]):
 
     async def write(self) -> ServiceUnavailable | None:
         """Write what a login or logout has to tell the store; return the error if that could not be written."""
-        writes, self.writes = self.writes, ()
-        try:
-            for write in writes:
-                await write()
-        except ServiceUnavailable as error:
-            self.cookies = {**self.cookies, **self.cookies_if_unwritten}
+        error = None if self.changes is None else await self.changes.write(self._scope)
+        if error is not None:
             _log.warning(
-                "%s: a login or logout could not be written to the store: %s", request_line(self._scope), error.reason
+                "%s: a login or logout could not be written to the store: %s", request_line(self._scope), error.log_text
             )
-            return error.again()
-        return None
+        return error
 
     def close(self) -> None:
         """End the request; the refusal is dropped, because its traceback holds the request."""
         self.is_open = False
         self.refusal = None
-        # They lead back to the record.
-        self.writes = ()
+        # What it writes leads back to the record.
+        self.changes = None
 
 
 def mark_refusal(error: AuthError) -> bool:

@@ -4,7 +4,7 @@ from typing import Final
 
 from asgi_login.auth import varies_with
 from asgi_login.exchange.record import RequestRecord
-from asgi_login.scope import CACHE_CONTROLS, Cookies, Headers, Message
+from asgi_login.scope import CACHE_CONTROLS, NO_COOKIES, Cookies, Headers, Message
 
 # An explicit lifetime lets any cache store (RFC 9111 §3), as Cache-Control does. Pragma means nothing in a response
 # (§5.4).
@@ -14,14 +14,18 @@ _SAY_OF_CACHING: Final = CACHE_CONTROLS | {b"expires"}
 def start_of_response(message: Message, record: RequestRecord) -> Message:
     """Return the start of a response with our cookies, and with what caches must know; none can be added after it."""
     record.has_started = True
-    varying = varies_with(record.auth)
-    if not varying and not record.cookies:
+    varying, changes = varies_with(record.auth), record.changes
+    cookies = NO_COOKIES
+    if changes is not None:
+        cookies = changes.cookies
+        changes.tell()
+    if not varying and not cookies:
         return message
     headers: Headers = list(message.get("headers", ()))
     for name in varying:
         add_vary(headers, name)
-    if record.cookies or record.renewed:
-        set_cookies(headers, record.cookies, record.renewed)
+    if cookies or record.renewed:
+        set_cookies(headers, cookies, record.renewed)
     # What accepts a websocket is no response that a cache could keep.
     if varying and message["type"] != "websocket.accept":
         keep_private(headers)

@@ -6,7 +6,7 @@ from typing import cast
 from asgi_login.auth import end_of
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, InvalidToken
-from asgi_login.scope import Message
+from asgi_login.scope import Message, Scope
 from asgi_login.tokens import VerifiedToken
 
 
@@ -29,11 +29,12 @@ class Watch:
         clock: The clock for that.
     """
 
-    __slots__ = ("_streams", "clock", "expires_at", "identities")
+    __slots__ = ("_ended", "_streams", "clock", "expires_at", "identities")
 
     def __init__(self, identities: Mapping[Config, VerifiedToken]) -> None:
         self.identities: Mapping[Config, VerifiedToken] = identities
         self._streams = False
+        self._ended: tuple[Config, VerifiedToken] | None = None
         config, token = min(identities.items(), key=lambda one: one[1].valid_until)
         self.expires_at: float = token.valid_until
         self.clock: Callable[[], float] = config.clock
@@ -46,8 +47,15 @@ class Watch:
             if error is None and token.origin is not None and not token.origin.is_current():
                 error = InvalidToken("kid: the issuer has no such key any more", reason_code="unknown_key")
             if error is not None:
+                self._ended = config, token
                 return config.complete(error)
         return None
+
+    def tell(self, scope: Scope, error: AuthError) -> None:
+        """Tell the application that a connection is ended with the login that was found to be over."""
+        if self._ended is not None:
+            config, token = self._ended
+            config.events.tell("refused", scope, token, reason=error.reason_code)
 
     def concerns(self, message: Message) -> bool:
         """Tell whether a part of a response is one of several. A response in one piece was decided before."""
@@ -71,6 +79,7 @@ class Watch:
                 try:
                     await config.revocation.judge(token)
                 except InvalidToken as error:
+                    self._ended = config, token
                     return config.complete(error)
         return None
 

@@ -124,7 +124,7 @@ class WebSocketRecord(RequestRecord):
             self._open.leave()
             self._open = None
         self.outlive_login()
-        if self.writes:
+        if self.changes is not None:
             error = await self.write() or error
         log_refusal(self._scope, error, IN_PLACE)
         if not self._accepted and self._deny is not None:
@@ -145,7 +145,7 @@ class WebSocketRecord(RequestRecord):
             self._accepted = True
         elif not self._accepted and not await self._handshake.is_connected():
             return
-        if self.writes and (error := await self.write()) is not None:
+        if self.changes is not None and (error := await self.write()) is not None:
             self._accepted = False
             await self._refuse(error)
             return

@@ -35,7 +35,7 @@ class Authentication(Generic[UserT]):
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._authenticator = Authenticator[UserT](config, keep_session)
+        self._authenticator = Authenticator[UserT](config, keep_session, writes=False)
         self._applications: WeakSet[object] = WeakSet()
 
     async def auth_of(self, connection: HTTPConnection) -> Auth[UserT]:

@@ -65,7 +65,7 @@ class Rule:
             if inspect.iscoroutine(allowed):
                 allowed.close()
             raise TypeError(f"{_name(self.check)} must be awaited, and a plain view cannot: make the view async")
-        return None if allowed else self._not_permitted(auth)
+        return self._verdict(auth, allowed)
 
     async def awaited_refusal(self, auth: AnyAuth) -> AuthError | None:
         """Return the same, and await the check if it is asynchronous."""
@@ -77,9 +77,16 @@ class Rule:
         allowed = self.check(auth_of_manager(auth, self.manager))
         if inspect.isawaitable(allowed):
             allowed = await allowed
-        return None if allowed else self._not_permitted(auth)
+        return self._verdict(auth, allowed)
 
-    def _not_permitted(self, auth: AnyAuth) -> AuthError:
+    def _verdict(self, auth: AnyAuth, allowed: object) -> AuthError | None:
+        if allowed is True:
+            return None
+        if allowed:
+            # A generator, a method that nobody called, "false": each would let everybody in.
+            if inspect.iscoroutine(allowed):
+                allowed.close()
+            raise TypeError(f"{_name(self.check)} returns True or False, not {type(allowed).__name__}: write bool(...)")
         return settings_of(auth, self.manager).complete(NotPermitted(f"{_name(self.check)} said no"))
 
 

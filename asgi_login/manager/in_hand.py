@@ -1,5 +1,6 @@
 """What a manager makes of a token that came another way than by a request: in a first message, a job, or a link."""
 
+from functools import cached_property
 from typing import Final, Generic, TypeVar
 
 from asgi_login.auth import Auth
@@ -55,5 +56,9 @@ class InHand(Generic[UserT]):
         if isinstance(token, str) and token.isascii():  # pyright: ignore[reportUnnecessaryIsInstance]
             found = token.encode()
         here: Scope = {"type": "token", "method": "TOKEN", "path": ""} if scope is None else scope_of(scope)
-        auth, _ = await Authenticator[UserT](self._config).authenticate(here, (_IN_HAND, found))
+        auth, _ = await self._authenticator.authenticate(here, (_IN_HAND, found))
         return auth
+
+    @cached_property
+    def _authenticator(self) -> Authenticator[UserT]:
+        return Authenticator[UserT](self._config)

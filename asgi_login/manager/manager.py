@@ -7,22 +7,20 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Generic
 
 from asgi_login.attributes import FixedAttributes
-from asgi_login.auth import auth_of_manager, refusal, settings_of, tell_refusal, token_of
 from asgi_login.config import Config, warn_of_relative_next
 from asgi_login.credentials import Transports
-from asgi_login.errors import AuthError, ExceptionOrClass, NotAuthenticated
+from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.events import Event, Events
-from asgi_login.exchange import changeable_record
 from asgi_login.loader import UserLoader
 from asgi_login.manager.in_hand import InHand
 from asgi_login.manager.issuing import Issuing
 from asgi_login.manager.loading import Loading
+from asgi_login.manager.logging_in import LoggingIn
 from asgi_login.manager.no_dependency import NotADependency
-from asgi_login.manager.revoking import Revoking, ending_of, keep_of, listing_of, revocation_of, starting_of
+from asgi_login.manager.revoking import Revoking
 from asgi_login.manager.settings_elsewhere import SET_ELSEWHERE
+from asgi_login.manager.store_settings import keep_of, revocation_of
 from asgi_login.resource import Resource, audience_with
-from asgi_login.scope import AnyScope, HasScope
-from asgi_login.sessions import confirm, log_in, log_out, session_cookie
 from asgi_login.settings import Refresh, Sessions, positive_timedelta
 from asgi_login.stores import Store
 from asgi_login.tokens import KeySet, Secret, check_scope_names, claim_rules, codec_for, peek_expiry
@@ -39,7 +37,9 @@ else:
     UserT = TypeVar("UserT")
 
 
-class LoginManager(Loading[UserT], Issuing, InHand[UserT], Revoking, FixedAttributes, NotADependency, Generic[UserT]):
+class LoginManager(
+    Loading[UserT], Issuing, LoggingIn[UserT], InHand[UserT], Revoking, FixedAttributes, NotADependency, Generic[UserT]
+):
     """Holds the settings of an application's logins, loads its users and issues its tokens.
 
     Args:
@@ -239,129 +239,6 @@ class LoginManager(Loading[UserT], Issuing, InHand[UserT], Revoking, FixedAttrib
             ValueError: No CookieTransport is configured.
         """
         put_cookie(response, self.cookie_transport.delete_cookie_header())
-
-    def login_user(
-        self,
-        connection: AnyScope | HasScope,
-        sub: str,
-        *,
-        user: UserT | None = None,
-        scopes: Iterable[str] = (),
-        remember: bool | timedelta = False,
-        permanent: bool = False,
-        fresh: bool = True,
-        claims: Mapping[str, object] | None = None,
-        insecure_cross_origin: bool = False,
-    ) -> None:
-        """Log a user in: the middleware sets the session cookie on the response, whatever that will be.
-
-        Args:
-            connection: The ASGI scope, or an object that has it as `.scope`: a request or websocket.
-            sub: What the user loader finds the user by.
-            user: The user, where `Sessions(stamp=)` is set.
-            scopes: The OAuth scopes that the session grants.
-            remember: Whether the login is restored after the session has ended: True for `Sessions(remember_for=)`, or
-                a timedelta of its own.
-            permanent: Whether the session outlives a changed client, as one that is not fresh, also with
-                `protection="strong"`.
-            fresh: Whether the user has just proved who they are.
-            claims: Other claims of the session, like `act` for somebody who acts as this user (RFC 8693 §4.1).
-            insecure_cross_origin: Log in though another site sent this request. For the page that a login provider
-                posts its signed answer to, which must check that signature.
-
-        The current request's Auth stays what it is. With a store, a login that is remembered is written there before
-        the response starts; if that fails, the response is a 503, and nobody is logged in.
-
-        Raises:
-            CrossOriginRequest: Another site sent this request (login CSRF).
-            RuntimeError: Without AuthMiddleware, or after the response has started.
-            TypeError: `sub` is not a non-empty str, or a stamp is set and `user` is missing.
-            ValueError: This manager has no sessions or no cookie, the cookie would have more than 4,096 bytes, or a
-                claim is reserved.
-
-        Example:
-            >>> if password_is_right(form):
-            ...     manager.login_user(request, form["name"], remember="remember" in form)
-        """
-        record, scope = changeable_record(connection, self._config, insecure_cross_origin=insecure_cross_origin)
-        token, remembered_until, cookies = log_in(
-            self._config,
-            scope,
-            sub,
-            user,
-            scopes=scopes,
-            remember=remember,
-            permanent=permanent,
-            fresh=fresh,
-            claims=claims,
-        )
-        record.cookies = {**record.cookies, **cookies}
-        starting = starting_of(self._config, token, remembered_until=remembered_until)
-        listing = listing_of(self._config, scope, token, remembered_until=remembered_until)
-        told = self._config.events.when_started("logged_in", scope, token, transport=self.cookie_transport.name)
-        record.write_first(starting, listing, told)
-        # Who is told 503 must not find themselves logged in, by a login that would not be remembered.
-        record.cookies_if_unwritten = {**record.cookies_if_unwritten, **log_out(self._config)}
-
-    def logout_user(self, connection: AnyScope | HasScope, *, everywhere: bool = False) -> None:
-        """Log the user of this browser out: session and remember cookie are deleted.
-
-        With a store, the login also ends there, before the response starts. Without one, a copy of the token that was
-        made before is good until it expires; a changed `Sessions(stamp=)` ends that too.
-
-        Args:
-            connection: The ASGI scope, or an object that has it as `.scope`.
-            everywhere: Whether all logins of the user end. It needs a store.
-
-        Raises:
-            CrossOriginRequest: Another site sent this request (logout CSRF).
-            RuntimeError: Without AuthMiddleware, or after the response has started.
-            ValueError: This manager has no sessions or no cookie, or `everywhere` is set and it has no store.
-        """
-        record, scope = changeable_record(connection, self._config)
-        ending = ending_of(self._config, scope, everywhere=everywhere)
-        auth = auth_of_manager(record.auth, self.name)
-        told = None
-        if auth.is_authenticated:
-            told = self._config.events.when_started("logged_out", scope, token_of(auth), transport=auth.transport)
-        record.cookies = {**record.cookies, **log_out(self._config)}
-        record.write_first(ending, told)
-
-    def confirm_login(self, connection: AnyScope | HasScope) -> None:
-        """Make the session fresh again, from the next request on, after the user has shown the password once more.
-
-        Raises:
-            CrossOriginRequest: Another site sent this request.
-            InvalidToken: The session has expired, or is none.
-            NotAuthenticated: The request has no session of this manager's, say an access token.
-            RuntimeError: Without AuthMiddleware, after the response has started, or after a login or logout in the
-                same request.
-            ValueError: This manager has no sessions or no cookie.
-        """
-        record, scope = changeable_record(connection, self._config)
-        if self.cookie_transport.cookie_name in record.cookies:
-            raise RuntimeError(
-                "this request has logged somebody in or out already: there is no session left to confirm"
-            )
-        auth = auth_of_manager(record.auth, self.name)
-        token = token_of(auth)
-        cookies = confirm(self._config, scope, token, auth.user)
-        if cookies is None:
-            nothing = settings_of(auth).complete(NotAuthenticated("no session to confirm"))
-            error = (refusal(auth) if auth.manager else None) or nothing
-            tell_refusal(auth, error, scope)
-            record.refuse(error)
-        record.cookies = {**record.cookies, **cookies}
-        record.write_first(self._config.events.when_started("confirmed", scope, token, transport=auth.transport))
-
-    @property
-    def cookie_transport(self) -> CookieTransport:
-        """The first cookie of this manager, the one that is written.
-
-        Raises:
-            ValueError: It has none.
-        """
-        return session_cookie(self._config)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(name={self.name!r}, transports={list(self._config.transports)!r})"

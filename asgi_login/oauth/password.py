@@ -15,7 +15,7 @@ from asgi_login.errors import InvalidToken
 from asgi_login.grant import Grant
 from asgi_login.loader import Callback
 from asgi_login.oauth.answers import OAuthError
-from asgi_login.refresh import TokenPair, issue_pair
+from asgi_login.refresh import ScopeTooWide, TokenPair, issue_pair
 from asgi_login.scope import Scope
 from asgi_login.sessions import own_claims
 from asgi_login.tokens import ACCESS
@@ -69,18 +69,18 @@ async def issue_for(
 
     Raises:
         InvalidToken: The grant has ended, or its user is gone.
-        OAuthError: `invalid_scope`: more is asked for than is granted.
+        ScopeTooWide: More is asked for than is granted.
         ServiceUnavailable: The store does not answer.
     """
     left = math.inf if grant.expires_at is None else grant.expires_at - config.clock()
     if left < 1:
         raise InvalidToken("the grant has ended", reason_code="expired")
     if scopes is not None and not set(scopes) <= set(grant.scopes):
-        raise OAuthError("invalid_scope", "scope is more than is granted")
+        raise ScopeTooWide("scope: more than is granted")
     granted = tuple(grant.scopes) if scopes is None else tuple(scopes)
     if config.refresh is None:
         issued = _access_token(config, grant, granted, client_id, left)
-        config.events.tell("logged_in", scope, sub=grant.sub)
+        config.events.tell("logged_in", scope, sub=grant.sub, transport="password")
         return issued
     return await issue_pair(
         config,
@@ -91,6 +91,7 @@ async def issue_for(
         claims=grant.claims,
         expires_at=grant.expires_at,
         scope=scope,
+        transport="password",
     )
 
 

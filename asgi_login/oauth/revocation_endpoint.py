@@ -2,9 +2,9 @@
 
 import logging
 from collections.abc import Mapping
-from typing import Final
 
 from asgi_login.config import HasConfig
+from asgi_login.endings import end, read_any
 from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.oauth.answers import NOT_KEPT, Answer, OAuthError, empty_answer, unavailable
 from asgi_login.oauth.clients import client_id_of
@@ -13,9 +13,7 @@ from asgi_login.oauth.forms import read_form
 from asgi_login.oauth.refresh_cookie import RefreshCookie
 from asgi_login.oauth.token_endpoint import check_cookie
 from asgi_login.scope import Receive, Scope, request_line
-from asgi_login.tokens import ACCESS, REFRESH, REMEMBER, SESSION, UnknownKey, VerifiedToken, is_text
 
-_ALL_KINDS: Final = frozenset({ACCESS, SESSION, REMEMBER, REFRESH})
 _log = logging.getLogger("asgi_login")
 
 
@@ -42,7 +40,6 @@ class RevocationEndpoint(Endpoint):
                 "a RevocationEndpoint needs LoginManager(store=): MemoryStore() for one process, or RedisStore(url) of "
                 "asgi_login.redis"
             )
-        self._revocation = self._config.revocation
         self._cookie = check_cookie(self, cookie)
 
     @property
@@ -75,8 +72,8 @@ class RevocationEndpoint(Endpoint):
 
     async def _end(self, token: str, client_id: str | None, scope: Scope) -> None:
         try:
-            found = await self._read(token)
-        except (InvalidToken, UnicodeEncodeError):
+            found = await read_any(self._config, token)
+        except InvalidToken:
             # RFC 7009 §2.2: there is nothing that the client could do about it.
             return
         manager = found.claims.get("mgr", self._config.name)
@@ -85,27 +82,9 @@ class RevocationEndpoint(Endpoint):
         if client_id is not None and found.claims.get("client_id", client_id) != client_id:
             # RFC 7009 §2.1. Without client_id, whoever has the token may end it: a client has nothing else to show.
             _log.info("%s: invalid_grant: wrong_client: client_id: another client's", request_line(scope))
+            self._config.events.tell("refused", scope, found, reason="wrong_client")
             raise OAuthError("invalid_grant", "the token was issued to another client")
-        await self._write(found)
-        self._config.events.tell("revoked", scope, found)
-
-    async def _read(self, token: str) -> VerifiedToken:
-        raw = token.encode("ascii")
         try:
-            return self._config.tokens.read(raw, _ALL_KINDS)
-        except UnknownKey as unknown:
-            # Another issuer's, whose keys were not asked for yet.
-            await unknown.learn()
-        return self._config.tokens.read(raw, _ALL_KINDS)
-
-    async def _write(self, token: VerifiedToken) -> None:
-        rules, now = self._config.tokens.rules, self._config.clock()
-        sid, jti = token.claims.get("sid"), token.claims.get("jti")
-        if token.kind != ACCESS and is_text(sid):
-            await self._revocation.end_session(sid, now + (rules.longest or 0))
-        elif token.kind == ACCESS and is_text(jti):
-            if token.exp + rules.leeway > now:
-                # No longer than any token is accepted.
-                await self._revocation.end_token(jti, min(token.exp, now + (rules.longest or 0)))
-        else:
-            raise OAuthError("unsupported_token_type", "the token has no id by which it could be ended")
+            await end(self._config, found, scope)
+        except InvalidToken:
+            raise OAuthError("unsupported_token_type", "the token has no id by which it could be ended") from None

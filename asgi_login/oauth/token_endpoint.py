@@ -87,11 +87,9 @@ class TokenEndpoint(Endpoint):
             raise
         except ScopeTooWide as problem:
             _log.info("%s: invalid_scope: %s", request_line(scope), problem.log_text)
-            self._config.events.tell("refused", scope, transport=grant_type, reason=problem.reason_code)
             raise OAuthError("invalid_scope", "scope is more than the login grants") from None
         except AuthError as problem:
             _log.info("%s: invalid_grant for a %s: %s", request_line(scope), grant_type, problem.log_text)
-            self._config.events.tell("refused", scope, transport=grant_type, reason=problem.reason_code)
             keeps_cookie = isinstance(problem, OtherClient)
             raise self._invalid_grant(grant_type, scope, keeps_cookie=keeps_cookie) from None
         return self._issued(issued, scope)
@@ -109,8 +107,14 @@ class TokenEndpoint(Endpoint):
     ) -> TokenPair | AccessToken:
         if self._password is None:
             raise _unsupported()
-        grant = await check_password(self._password, form, scope)
-        return await issue_for(self._config, grant, scopes=scopes, client_id=client_id, scope=scope)
+        sub = None
+        try:
+            grant = await check_password(self._password, form, scope)
+            sub = grant.sub
+            return await issue_for(self._config, grant, scopes=scopes, client_id=client_id, scope=scope)
+        except AuthError as error:
+            self._config.events.tell("refused", scope, transport="password", reason=error.reason_code, sub=sub)
+            raise
 
     def _refresh_token(self, scope: Scope, form: Mapping[str, str]) -> str:
         token = form.get("refresh_token")
@@ -123,6 +127,7 @@ class TokenEndpoint(Endpoint):
         token = self._cookie.read(scope)
         if token is None:
             # Not `invalid_request`: to a page it is the same as an expired one, and its user logs in.
+            self._config.events.tell("refused", scope, transport="refresh_token", reason="no_credential")
             raise InvalidToken("no cookie", reason_code="no_credential")
         return token
 

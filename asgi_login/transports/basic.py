@@ -9,7 +9,7 @@ from asgi_login.scope import MAX_AUTHORIZATION_BYTES, OWS, GivenScope, header_va
 from asgi_login.transports.protocol import SetOnce, check_name
 
 # RFC 7617 §2: neither the name nor the password may hold one.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f]")
+_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class BasicTransport(SetOnce):

@@ -258,11 +258,10 @@ class TestTransports:
         with pytest.raises(TypeError, match="credential_loader= cannot be called with credential"):
             manager.credential_loader(BasicTransport())(lambda: None)
 
-    async def test_a_cookie_comes_before_a_password_in_the_order_in_which_they_were_given(self):
-        # Both are what a browser sends by itself; it would repeat a password for as long as it runs.
+    async def test_a_password_in_a_header_comes_before_a_cookie(self):
         keys = Keys(BasicTransport(), transports=[CookieTransport()])
         headers = {"Cookie": "__Host-access-token=not-a-token", "Authorization": basic("ada:x")}
-        assert ((await keys.request("GET", headers)).status_code, keys.asked) == (401, [])
+        assert ((await keys.request("GET", headers)).status_code, keys.asked) == (401, ["ada:x"])
 
     async def test_a_cookie_of_another_site_s_request_does_not_reach_the_function(self):
         keys = Keys(CookieTransport("__Host-key", name="key-cookie"))

@@ -33,7 +33,7 @@ def test_a_password_is_a_login_and_a_wrong_one_a_refusal():
     assert post(site.tokens, PASSWORD).status == 200
     assert isinstance(site.events[0].sid, str)
     post(site.tokens, {**PASSWORD, "password": "wrong"})
-    assert site.told() == [("logged_in", "ada", None, None), ("refused", None, "password", "wrong_password")]
+    assert site.told() == [("logged_in", "ada", "password", None), ("refused", None, "password", "wrong_password")]
 
 
 def test_a_refresh_token_renews_and_a_used_one_tells_of_the_copy():
@@ -43,10 +43,10 @@ def test_a_refresh_token_renews_and_a_used_one_tells_of_the_copy():
     site.clock.now += 60
     refresh(site.tokens, first)
     assert site.told() == [
-        ("logged_in", "ada", None, None),
+        ("logged_in", "ada", "password", None),
         ("renewed", "ada", "refresh_token", None),
         ("refresh_reused", "ada", "refresh_token", None),
-        ("refused", None, "refresh_token", "reused"),
+        ("refused", "ada", "refresh_token", "reused"),
     ]
 
 
@@ -62,7 +62,7 @@ def test_a_scope_that_was_not_granted_is_missing():
     token = post(site.tokens, PASSWORD).json()["refresh_token"]
     site.told()
     assert refresh(site.tokens, token, scope="admin").status == 400
-    assert site.told() == [("refused", None, "refresh_token", "missing_scope")]
+    assert site.told() == [("refused", "ada", "refresh_token", "missing_scope")]
 
 
 def test_another_site_that_sends_the_cookie_is_refused():

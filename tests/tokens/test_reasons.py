@@ -56,7 +56,9 @@ def test_the_log_says_what_is_wrong_with_a_token(caplog, token, reason):
     caplog.set_level("INFO")
     auth = authenticate(make_manager(), bearer(token), path="/page")
     assert auth.error.reason == reason
-    assert caplog.messages == [f"GET '/page': InvalidToken from bearer refused by default: {reason}"]
+    code = auth.error.reason_code
+    assert code != "invalid_token"
+    assert caplog.messages == [f"GET '/page': InvalidToken from bearer refused by default: {code}: {reason}"]
 
 
 def test_the_log_says_whose_issuer_and_session_it_is_not(clock):

@@ -15,7 +15,7 @@ SYNC := $(UV) sync --quiet --frozen --inexact
 COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest soak mutate lint format house bench clean
+.PHONY: help demo test test-all test-lowest soak mutate lint format house docs bench clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -94,6 +94,12 @@ house: $(VENV)/pyvenv.cfg  ## Draw the picture in docs/explanation/house.md anew
 	@$(SYNC) --group test
 	@$(BIN)/python docs/house.py
 
+# Read from the root, because pages link to README.md, examples and tests. A warning is an error.
+docs: $(VENV)/pyvenv.cfg  ## Build the documentation as a site, site/index.html
+	@$(SYNC) --group docs
+	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d .doctrees . site
+	@echo "Built site/index.html"
+
 # fast-jwt is measured where there is npm; where there is none, or no network, the run says that it is left out.
 bench: $(VENV)/pyvenv.cfg  ## Measure performance next to other libraries (QUICK=1 for a rough result)
 	@$(SYNC) --group bench
@@ -101,5 +107,5 @@ bench: $(VENV)/pyvenv.cfg  ## Measure performance next to other libraries (QUICK
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
 clean:  ## Remove what the other commands created
-	rm -rf .venv .venv-* .demo mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules tests/issuers/npm/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-* .demo .doctrees site mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules tests/issuers/npm/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -13,7 +13,7 @@ _OTHERS: Final = {"authorization": "BearerTransport()", "cookie": "CookieTranspo
 
 
 class HeaderTransport(SetOnce):
-    """A header that holds the token and nothing else, or the token behind `Bearer `.
+    """A header that holds the token and nothing else, or the token after `Bearer`.
 
     Args:
         header: The name of the header, like "X-Forwarded-Access-Token".

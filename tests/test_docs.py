@@ -151,12 +151,12 @@ class Site:
 
     MARK = "\n--- next command ---\n"
 
-    def __init__(self, page: Path, folder: Path, stack: ExitStack) -> None:
+    def __init__(self, page: Path, folder: Path, stack: ExitStack, added: str = "") -> None:
         self.page = page
         self.folder = folder
         self.stack = stack
         files = [block.text for block in blocks(page) if block.kind == "python"]
-        (folder / "app.py").write_text([text for text in files if text.startswith("# app.py\n")][-1])
+        (folder / "app.py").write_text([text for text in files if text.startswith("# app.py\n")][-1] + added)
         self.server = self._start([sys.executable, "-m", "uvicorn", "app:app", "--port", "0", "--no-access-log"])
 
     def _start(self, command: list[str]) -> "subprocess.Popen[str]":
@@ -166,8 +166,8 @@ class Site:
         )
         return self.stack.enter_context(process)
 
-    def run_commands(self) -> None:
-        """Start the commands as soon as the server says where it listens."""
+    def listen(self) -> None:
+        """Wait until the server says where it listens."""
         log = []
         for line in self.server.stderr:
             log.append(line)
@@ -176,6 +176,10 @@ class Site:
                 break
         else:
             raise AssertionError("".join(log))
+
+    def run_commands(self) -> None:
+        """Start the commands as soon as the server listens."""
+        self.listen()
         script = f"printf '%s' '{self.MARK}'\n".join(f"{command}\n" for command, _ in commands(self.page))
         self.bash = self._start(["bash", "-c", script.replace("127.0.0.1:8000", self.address)])
 

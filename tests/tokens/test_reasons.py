@@ -95,7 +95,7 @@ def test_the_log_says_whose_session_ended_with_its_client(clock, caplog):
     browser.login(manager)
     caplog.set_level("INFO")
     assert browser.copy(client=CAFE).visit("/page").user is None
-    assert caplog.messages == ["GET '/page': session from cookie ended by default: another client"]
+    assert caplog.messages == ["GET '/page': session from cookie ended by default: client_changed"]
 
 
 def test_the_log_says_that_a_session_outlived_a_lifetime_that_was_shortened(clock):

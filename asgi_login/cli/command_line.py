@@ -16,11 +16,11 @@ from argparse import ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
 from typing import Final, NamedTuple, NoReturn
 
-from asgi_login.cli.explain import configure_inspect, inspect
+from asgi_login.cli.inspect_token import configure_inspect, inspect
+from asgi_login.cli.jwks import configure_jwks, jwks
 from asgi_login.cli.keygen import configure_keygen, configure_secret, keygen, secret
-from asgi_login.cli.mint import configure_token, token
-from asgi_login.cli.publish import configure_jwks, jwks
 from asgi_login.cli.terminal import CommandError, RefusedError, remark
+from asgi_login.cli.token import configure_token, token
 
 _INTERRUPTED: Final = 130
 # Where argparse goes on to quote what it was given, which may be a key that somebody has put there.

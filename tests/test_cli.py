@@ -423,6 +423,15 @@ class TestInspect:
         code, out, _ = command("inspect", "--jwks", "jwks.json", stdin=hs256(claims(), {"kid": "odd"}))
         assert (code, "not valid: unknown_key: kid: no such key" in out) == (1, True)
 
+    @pytest.mark.parametrize("changes", [{"nonce": "n"}, {"at_hash": "h"}, {"aud": "shop", "azp": "shop"}])
+    def test_by_a_set_an_id_token_is_refused_as_the_application_refuses_it(self, command, here, changes):
+        key = Key(rsa_pem(), "RS256", kid="k")
+        (here / "jwks.json").write_text(json.dumps({"keys": [dict(key.jwk)]}))
+        token = rs256(claims(**changes), {"alg": "RS256", "typ": "JWT", "kid": "k"})
+        code, out, _ = command("inspect", "--jwks", "jwks.json", stdin=token)
+        assert code == 1
+        assert re.fullmatch("not valid: wrong_type: .* ID token", out.splitlines()[-1])
+
     @pytest.mark.parametrize("content", ["", "[]", "{", '{"keys": []}', '{"keys": [{"kty": "oct", "k": "AA"}]}'])
     def test_a_set_without_a_usable_key_is_a_no(self, command, here, content):
         (here / "jwks.json").write_text(content)

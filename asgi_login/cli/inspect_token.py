@@ -18,10 +18,12 @@ from asgi_login.tokens import (
     REFRESH,
     REMEMBER,
     SESSION,
+    InvalidClaims,
     Key,
     UnverifiedToken,
     claim_rules,
     parse_object,
+    refuse_id_tokens,
     thawed,
 )
 
@@ -106,6 +108,12 @@ def _judge(args: Namespace, keys: list[Key], token: bytes, unverified: Unverifie
     except ValueError as problem:
         raise CommandError(str(problem)) from None
     verified = manager.config.tokens.verify(token, frozenset(_KINDS))
+    if args.jwks is not None and verified.kind == ACCESS:
+        # A set may be an issuer's, which signs both kinds with the same keys.
+        try:
+            refuse_id_tokens(verified.claims)
+        except InvalidClaims as problem:
+            raise problem.refusal() from None
     if any_audience and "aud" in verified.claims:
         say("not checked: whether aud is the audience of the application; pass --audience")
     if verified.kind != ACCESS:

@@ -21,7 +21,7 @@ from asgi_login.tokens.codec import (
 )
 from asgi_login.tokens.foreign_codec import codec_for
 from asgi_login.tokens.foreign_keys import ForeignKey, ForeignKeys, UnknownKey
-from asgi_login.tokens.foreign_rules import ForeignRules, rules_of_issuer
+from asgi_login.tokens.foreign_rules import ForeignRules, refuse_id_tokens, rules_of_issuer
 from asgi_login.tokens.keys import Key
 from asgi_login.tokens.keyset import KeySet, Secret
 from asgi_login.tokens.parts import MAX_TOKEN_BYTES
@@ -65,6 +65,7 @@ __all__ = [
     "parse_object",
     "peek_expiry",
     "public_pem",
+    "refuse_id_tokens",
     "rules_of_issuer",
     "thawed",
 ]

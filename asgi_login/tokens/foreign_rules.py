@@ -47,7 +47,7 @@ class ForeignRules:
         sub = claims.get(self.subject)
         if not is_text(sub):
             raise InvalidClaims(f"{self.subject}: does not name a user, by 1 to 255 characters without controls")
-        _refuse_id_tokens(claims)
+        refuse_id_tokens(claims)
         if self.audience in claims or not manager.any_audience:
             manager.check_audience(claims.get(self.audience), self.audience)
         for name, value in self.required.items():
@@ -72,8 +72,12 @@ class ForeignRules:
         return cast("Claims", value).get(name, _NOTHING)
 
 
-def _refuse_id_tokens(claims: Claims) -> None:
-    """Refuse what an issuer made to tell a client who has logged in, and not for an API (RFC 8725 §2.8, §3.12)."""
+def refuse_id_tokens(claims: Claims) -> None:
+    """Refuse what an issuer made to tell a client who has logged in, and not for an API (RFC 8725 §2.8, §3.12).
+
+    Raises:
+        InvalidClaims: This is an ID token.
+    """
     for name in _OF_ID_TOKENS:
         if name in claims:
             raise InvalidClaims(f"{name}: this is an ID token", reason_code="wrong_type")

@@ -85,6 +85,19 @@ def process(*args, stdin=b"", **settings):
     )
 
 
+def shell(command):
+    """Run a command of the shell, in which `"$0"` is Python; return its exit code and what it says."""
+    done = subprocess.run(  # noqa: S603 - our own code
+        ["/bin/sh", "-c", command, sys.executable],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
 def is_sentence(text):
     return text.startswith("asgi-login: ") and text.count("\n") == 1
 
@@ -475,6 +488,12 @@ class TestInspect:
         _, out, err = command("inspect", stdin=hs256(claims(cnf={"jwk": key}), {"jwk": key}))
         assert key["k"] not in out + err
 
+    @pytest.mark.parametrize("given", [["--kid", "a"], ["--password-file", "password"], ["--algorithm", "RS256"]])
+    def test_what_says_something_of_a_key_needs_one(self, command, given):
+        code, out, err = command("inspect", *given, stdin=hs256(claims()))
+        assert (code, out, is_sentence(err)) == (2, "", True)
+        assert "--key-env" in err
+
     @pytest.mark.parametrize("args", [[], ["-"]])
     def test_nothing_on_standard_input_is_a_sentence(self, command, args):
         code, out, err = command("inspect", *args, stdin=" \n")
@@ -678,6 +697,23 @@ class TestProcess:
                 check=False,
             )
         assert (done.returncode, is_sentence(done.stderr.decode())) == (2, True)
+
+    @pytest.mark.parametrize("closed", ["<&-", "0>written"])
+    @pytest.mark.parametrize("args", ["", "-"])
+    def test_an_input_that_cannot_be_read_is_a_sentence(self, closed, args):
+        code, out, err = shell(f'"$0" -m asgi_login inspect {args} {closed}')
+        assert (code, out, is_sentence(err)) == (2, "", True)
+        assert "standard input" in err
+
+    def test_an_output_that_is_closed_is_a_sentence(self):
+        code, _, err = shell('"$0" -m asgi_login secret >&-')
+        assert (code, is_sentence(err)) == (2, True)
+        assert "standard output" in err
+
+    def test_remarks_that_nobody_reads_do_not_get_into_the_result(self):
+        code, out, _ = shell('"$0" -m asgi_login token ada --key-env SECRET 2>&-')
+        assert code == 0
+        assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", out)
 
     def test_an_interrupt_is_no_traceback(self, command, monkeypatch):
         def interrupted(prompt):

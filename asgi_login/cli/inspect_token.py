@@ -125,7 +125,14 @@ def _judge(args: Namespace, keys: list[Key], token: bytes, unverified: Unverifie
 def _keys(args: Namespace) -> list[Key]:
     if args.jwks is None:
         key = read_key(args)
-        return [] if key is None else [key]
+        if key is not None:
+            return [key]
+        if not (args.kid is args.algorithm is args.password_file is None):
+            raise CommandError(
+                "--kid, --algorithm and --password-file say something of a key, and there is none: "
+                "pass --key-env, --key-file or --key-prompt as well"
+            )
+        return []
     if args.kid is not None or args.password_file is not None:
         raise CommandError("--kid and --password-file are for one key, and --jwks is a set of them")
     algorithms = ALGORITHMS if args.algorithm is None else (args.algorithm,)

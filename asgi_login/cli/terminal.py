@@ -4,6 +4,7 @@ import getpass
 import os
 import sys
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Final, TextIO
 
@@ -23,13 +24,28 @@ class RefusedError(CommandError):
     code = 1
 
 
-def say(*lines: str, to: TextIO | None = None) -> None:
-    """Write lines to standard output, or to another stream.
+def say(*lines: str) -> None:
+    """Write lines to standard output.
 
     What is not printable is escaped. So a claim can neither move the cursor and change the title of the terminal
     (CWE-150), nor turn the direction of the text around it.
+
+    Raises:
+        CommandError: Standard output is closed.
     """
-    stream = sys.stdout if to is None else to
+    if sys.stdout is None:
+        raise CommandError("standard output is closed, and the result would be lost")
+    _write(lines, sys.stdout)
+
+
+def remark(*lines: str) -> None:
+    """Write lines for people to standard error, so that standard output holds nothing but the result."""
+    # None where it is closed: then nobody wants to know.
+    if sys.stderr is not None:
+        _write(lines, sys.stderr)
+
+
+def _write(lines: Iterable[str], stream: TextIO) -> None:
     encoding = stream.encoding or "ascii"
     for line in lines:
         shown = "".join(
@@ -37,11 +53,6 @@ def say(*lines: str, to: TextIO | None = None) -> None:
         )
         stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
     stream.flush()
-
-
-def remark(*lines: str) -> None:
-    """Write lines for people to standard error, so that standard output holds nothing but the result."""
-    say(*lines, to=sys.stderr)
 
 
 def ask(question: str) -> bytes:
@@ -67,11 +78,16 @@ def read_input(limit: int, *, question: str | None) -> bytes:
         question: What is asked where standard input is a terminal; None to read it all the same.
 
     Raises:
-        CommandError: There is no terminal after all.
+        CommandError: There is no terminal after all, or standard input is closed or cannot be read.
     """
+    if sys.stdin is None:
+        raise CommandError("standard input is closed: pipe in what is to be read")
     if question is not None and sys.stdin.isatty():
         return ask(question).strip()
-    return sys.stdin.buffer.read(limit).strip()
+    try:
+        return sys.stdin.buffer.read(limit).strip()
+    except OSError as problem:
+        raise CommandError(f"cannot read standard input: {_reason(problem)}") from None
 
 
 def read_file(path: str) -> bytes:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from base64 import b64decode
 from datetime import timedelta
+from importlib.metadata import version
 
 import pytest
 from helpers import (
@@ -714,6 +715,12 @@ class TestProcess:
         code, out, _ = shell('"$0" -m asgi_login token ada --key-env SECRET 2>&-')
         assert code == 0
         assert re.fullmatch(r"[\w-]+\.[\w-]+\.[\w-]+\n", out)
+
+    def test_it_says_its_version(self, capsys):
+        with pytest.raises(SystemExit) as exited:
+            main(["--version"])
+        assert exited.value.code == 0
+        assert capsys.readouterr().out == f"asgi-login {version('asgi-login')}\n"
 
     def test_an_interrupt_is_no_traceback(self, command, monkeypatch):
         def interrupted(prompt):

@@ -12,14 +12,15 @@ import os
 import re
 import sys
 import time
-from argparse import ArgumentParser, Namespace
+from argparse import Action, ArgumentParser, Namespace
 from collections.abc import Callable, Sequence
+from importlib.metadata import version
 from typing import Final, NamedTuple, NoReturn
 
 from asgi_login.cli.inspect_token import configure_inspect, inspect
 from asgi_login.cli.jwks import configure_jwks, jwks
 from asgi_login.cli.keygen import configure_keygen, configure_secret, keygen, secret
-from asgi_login.cli.terminal import CommandError, RefusedError, remark
+from asgi_login.cli.terminal import CommandError, RefusedError, remark, say
 from asgi_login.cli.token import configure_token, token
 
 _INTERRUPTED: Final = 130
@@ -34,6 +35,14 @@ class _Parser(ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise CommandError(_QUOTATION.sub(r"\1", message) + f"; see {self.prog} --help")
+
+
+class _Version(Action):
+    """Prints the version of the package that is installed."""
+
+    def __call__(self, parser: ArgumentParser, *_: object) -> None:
+        say(f"asgi-login {version('asgi-login')}")
+        parser.exit()
 
 
 class _Command(NamedTuple):
@@ -79,6 +88,7 @@ def main(argv: Sequence[str] | None = None, *, clock: Callable[[], float] = time
 
 def _parser() -> ArgumentParser:
     parser = _Parser(prog="asgi-login", description="Keys and tokens for asgi-login.", allow_abbrev=False)
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and exit")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
     for name, command in _COMMANDS.items():
         description = f"{command.does[0].upper()}{command.does[1:]}."

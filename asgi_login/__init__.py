@@ -12,12 +12,13 @@ from asgi_login.errors import (
     NotPermitted,
     ServiceUnavailable,
 )
-from asgi_login.events import Event
+from asgi_login.events import Event, EventKind
 from asgi_login.exchange import safe_next
 from asgi_login.gates import Gate, fresh_login_required, login_required, requires, requires_scopes
 from asgi_login.grant import Grant
 from asgi_login.manager import LoginManager
 from asgi_login.middleware import AuthMiddleware
+from asgi_login.reasons import Reason
 from asgi_login.refresh import TokenPair
 from asgi_login.resource import Resource
 from asgi_login.settings import Refresh, Sessions
@@ -35,6 +36,7 @@ __all__ = [
     "CrossOriginRequest",
     "Device",
     "Event",
+    "EventKind",
     "Gate",
     "Grant",
     "HeaderTransport",
@@ -47,6 +49,7 @@ __all__ = [
     "MemoryStore",
     "NotAuthenticated",
     "NotPermitted",
+    "Reason",
     "Refresh",
     "Resource",
     "ServiceUnavailable",

@@ -40,12 +40,14 @@ from django.utils.functional import empty
 
 import asgi_login
 import asgi_login.django
+import asgi_login.events
 import asgi_login.fastapi
 import asgi_login.issuers
 import asgi_login.litestar
 import asgi_login.mcp
 import asgi_login.oauth
 import asgi_login.quart
+import asgi_login.reasons
 import asgi_login.redis
 import asgi_login.starlette
 import asgi_login.testing
@@ -315,6 +317,8 @@ MODULES = {
     "issuers": asgi_login.issuers,
     "testing": asgi_login.testing,
 }
+# What does not know where it is defined.
+ALIASES = {"EventKind": asgi_login.events, "Reason": asgi_login.reasons}
 # Without an underscore because other modules of ours, or type checkers, look at them.
 NOT_PROMISED = {
     "starlette": {"answer_auth_error"},
@@ -397,7 +401,10 @@ def definitions(name: str) -> list[ast.stmt]:
     """Return where the source defines a name; overloads and the function itself all count."""
     module, _, inner = name.rpartition(".")
     is_package = module in {"", "fastapi", "issuers", "oauth", "redis"}
-    file = inspect.getfile(resolve(name)) if is_package else MODULES[module].__file__
+    if name in ALIASES:
+        file = ALIASES[name].__file__
+    else:
+        file = inspect.getfile(resolve(name)) if is_package else MODULES[module].__file__
     tree = ast.parse(Path(file).read_text())
     assigned = [node for node in tree.body if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)]
     shown = Constants({node.targets[0].id: node.value for node in assigned})

@@ -20,6 +20,7 @@ from asgi_login import (
     BearerTransport,
     CookieTransport,
     Event,
+    EventKind,
     Gate,
     Grant,
     HeaderTransport,
@@ -28,6 +29,7 @@ from asgi_login import (
     LoginNotFresh,
     MemoryStore,
     NotAuthenticated,
+    Reason,
     Refresh,
     Sessions,
     current_auth,
@@ -36,8 +38,6 @@ from asgi_login import (
     requires,
     requires_scopes,
 )
-from asgi_login.events import EventKind
-from asgi_login.reasons import Reason
 
 pytestmark = pytest.mark.anyio
 

@@ -22,6 +22,7 @@ NAMES = [
     "CrossOriginRequest",
     "Device",
     "Event",
+    "EventKind",
     "Gate",
     "Grant",
     "HeaderTransport",
@@ -34,6 +35,7 @@ NAMES = [
     "MemoryStore",
     "NotAuthenticated",
     "NotPermitted",
+    "Reason",
     "Refresh",
     "Resource",
     "ServiceUnavailable",
@@ -48,6 +50,8 @@ NAMES = [
     "requires_scopes",
     "safe_next",
 ]
+# Of types: they have neither a docstring nor annotations.
+ALIASES = {"EventKind", "Reason"}
 FRAMEWORKS = [
     "starlette",
     "fastapi",
@@ -73,7 +77,7 @@ def test_what_is_exported_is_sorted_and_exactly_the_documented_names():
     assert sorted(NAMES) == NAMES
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - ALIASES))
 def test_every_public_name_exists_and_is_documented(name):
     assert inspect.getdoc(getattr(asgi_login, name))
 
@@ -176,7 +180,7 @@ def functions(public):
     return [member for member in members if inspect.isfunction(member)]
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted({*NAMES} - ALIASES))
 def test_the_annotations_of_a_public_name_can_be_resolved(name):
     public = getattr(asgi_login, name)
     for function in functions(public):

@@ -13,11 +13,14 @@ from mcp.server.auth.provider import AccessToken
 from asgi_login import (
     Auth,
     AuthError,
+    Event,
+    EventKind,
     Gate,
     Grant,
     HeaderTransport,
     LoginManager,
     MemoryStore,
+    Reason,
     Refresh,
     Sessions,
     current_auth,
@@ -306,6 +309,19 @@ async def others_that_take_a_manager() -> None:
     assert_type(await Verifier(manager).verify_token("token"), AccessToken | None)
     logged_in("manager", "ada")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
     Verifier("manager")  # type: ignore[arg-type] # pyright: ignore[reportArgumentType]
+
+
+# The names of what happened, and why, of which a misspelt one is found.
+
+ALARMING: set[EventKind] = {"refresh_reused", "store_down"}
+
+
+def told(event: Event) -> None:
+    assert_type(event.kind, EventKind)
+    assert_type(event.reason, Reason | None)
+    assert_type(event.kind in ALARMING, bool)
+    _raised: EventKind = "log_in"  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
+    _why: Reason = "outdated"  # type: ignore[assignment] # pyright: ignore[reportAssignmentType]
 
 
 # That a leak of Any is an error in this file is proved by one.

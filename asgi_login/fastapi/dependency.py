@@ -117,8 +117,13 @@ class Requirement(FixedAttributes, Generic[UserT]):
     def __init__(self, authentication: Authentication[UserT], schemes: SecuritySchemes, check: Check[UserT]) -> None:
         check_is_function(check)
         self._authentication = authentication
+        self._schemes = schemes
         self._check = check
-        self.__signature__: Signature = schemes.signature()
+
+    @LateSignature
+    def __signature__(self) -> Signature:
+        """What FastAPI asks for when a route is declared."""
+        return self._schemes.signature()
 
     async def __call__(
         self, connection: HTTPConnection, security_scopes: SecurityScopes | None = None, **_schemes: None

@@ -292,6 +292,17 @@ class TestCredentialLoaders:
             assert schema["paths"][path]["get"]["security"] == ALTERNATIVES
         assert "security" not in schema["paths"]["/optional"]["get"]
 
+    @INSTALLED_OR_NOT
+    def test_it_is_soon_enough_before_the_first_route(self, installed):
+        manager = LoginManager(SECRET)
+        editor = Security(manager.requires(lambda auth: True), scopes=["read"])
+        self.register(manager)
+        app = FastAPI()
+        app.get("/editors")(view_for(editor))
+        if installed:
+            install(app, manager)
+        assert app.openapi()["paths"]["/editors"]["get"]["security"] == ALTERNATIVES
+
     def test_one_that_is_registered_after_the_routes_is_there_too(self):
         manager = LoginManager(SECRET)
         app = self.app(manager, installed=True)

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple, cast
 from asgi_login.config import DEFAULT_TOKEN_URL, Config
 from asgi_login.transports import BearerTransport, Transport
 
-REFUSALS: Final = {401: "Not authenticated", 403: "A scope is missing"}
+REFUSALS: Final = {401: "Not authenticated", 403: "Not permitted"}
 """What any operation behind a gate may answer."""
 
 # As FastAPI calls them: generated clients name their functions and settings after these.

@@ -112,6 +112,8 @@ class TestOpenAPI:
         assert {"401", "403"} <= set(paths["/write"]["post"]["responses"])
         assert {"401", "403"}.isdisjoint(paths["/open"]["get"]["responses"])
         assert paths["/own"]["get"]["responses"]["401"] == {"description": "Own words"}
+        # A scope may be missing, and a check may say no.
+        assert paths["/read"]["get"]["responses"]["403"] == {"description": "Not permitted"}
 
     def test_it_is_the_same_at_every_call(self, logins):
         app = application(logins)

@@ -11,12 +11,12 @@ OWN = [("origin", "https://site.example")]
 async def page(scope, receive, send):
     action = scope["path"]
     manager = scope["manager"]
-    if action in {"/login", "/login-for-now"}:
+    if action in {"/logout", "/logout-and-login"}:
+        manager.logout_user(scope)
+    if action in {"/login", "/login-for-now", "/logout-and-login"}:
         manager.login_user(scope, "ada", remember=action == "/login")
     if action == "/confirm":
         manager.confirm_login(scope)
-    if action == "/logout":
-        manager.logout_user(scope)
     if action == "/everywhere":
         manager.logout_user(scope, everywhere=True)
     await send({"type": "http.response.start", "status": 200, "headers": []})

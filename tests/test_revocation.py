@@ -64,6 +64,15 @@ async def test_another_login_of_the_user_goes_on(logins):
     assert user_of(await other.get("/")) == User("ada")
 
 
+async def test_a_login_ends_the_one_that_the_browser_had_if_the_view_logs_it_out_first(logins):
+    browser = await logged_in(logins)
+    copy = browser.copy()
+    await browser.post("/logout-and-login")
+    assert user_of(await browser.get("/")) == User("ada")
+    assert user_of(await copy.get("/")) is None
+    assert len(await logins.manager.devices("ada")) == 1
+
+
 async def test_a_logout_everywhere_ends_every_login_and_token_and_a_new_login_in_the_same_second_lives(logins):
     one, other, token = await logged_in(logins), await logged_in(logins), logins.token("ada")
     await one.post("/everywhere")

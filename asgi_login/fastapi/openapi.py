@@ -169,8 +169,8 @@ def _operations(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
 def _below_prefix(scheme: Scheme) -> dict[str, Any]:
     """Return the Security Scheme Object, which the pages of an application below a prefix can use too.
 
-    As FastAPI advises, the token URL that nobody has set is relative to where the application is. One that is set is
-    left as it is: its application knows where it leads.
+    As FastAPI advises, the default token URL is relative to where the application is, also where somebody has passed
+    the same: nothing tells the two apart. Any other is left as it is: its application knows where it leads.
     """
     definition = scheme.definition
     flow = definition.get("flows", {}).get("password", {})

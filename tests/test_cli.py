@@ -741,3 +741,55 @@ class TestProcess:
 def test_a_token_lives_a_quarter_of_an_hour_as_a_managers_do(command):
     _, out, _ = command("token", "ada", "--key-env", "SECRET")
     assert auth_of(out, manager()).expires_at == NOW + timedelta(minutes=15).total_seconds()
+
+
+class TestSlips:
+    """What happens to whoever passes a secret where a name belongs, or meets a terminal's limits."""
+
+    @pytest.mark.parametrize("option", ["--key-file", "--password-file", "--algorithm"])
+    def test_a_secret_in_place_of_a_name_is_not_repeated(self, command, here, option):
+        (here / "key.pem").write_bytes(rsa_pem())
+        more = [] if option == "--key-file" else ["--key-file", "key.pem"]
+        code, out, err = command("token", "ada", *more, option, OTHER_SECRET)
+        assert (code, out) == (2, "")
+        assert option in err
+        assert OTHER_SECRET not in err
+
+    def test_a_password_that_openssl_cannot_take_is_a_sentence(self, command, here):
+        (here / "password").write_text("x" * 1_024)
+        code, _, err = command("keygen", "key.pem", "--password-file", "password")
+        assert (code, "1,023 bytes" in err, (here / "key.pem").exists()) == (2, True, False)
+
+    def test_a_name_of_a_file_cannot_control_the_terminal_that_asks(self, command, here, monkeypatch):
+        asked = []
+
+        def getpass_(prompt):
+            asked.append(prompt)
+            return PASSWORD
+
+        monkeypatch.setattr(getpass, "getpass", getpass_)
+        name = "\x1b]0;pwned\x07.pem"
+        (here / name).write_bytes(encrypted_pem(rsa_pem(), PASSWORD.encode()))
+        command("jwks", name)
+        assert len(asked) == 1
+        assert asked[0].isprintable()
+
+    def test_what_a_terminal_cuts_off_is_not_called_malformed(self, command, typed, monkeypatch):
+        monkeypatch.setattr(sys.stdin, "isatty", lambda: True, raising=False)
+        typed("a" * 4_095)
+        code, _, err = command("token", "ada", "--key-prompt")
+        assert (code, "use a pipe" in err) == (2, True)
+
+    def test_what_is_typed_and_no_text_is_a_sentence(self, command, monkeypatch):
+        def getpass_(prompt):
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+        monkeypatch.setattr(getpass, "getpass", getpass_)
+        code, _, err = command("token", "ada", "--key-prompt")
+        assert (code, "not text in UTF-8" in err) == (2, True)
+
+    def test_a_key_deep_in_a_claim_is_not_shown(self, command):
+        token = hs256(claims(act={"cnf": {"jwk": {"k": "very-secret"}}, "list": [{"x5c": ["very-secret"]}]}))
+        _, out, _ = command("inspect", stdin=token)
+        assert out.count("(a key, which is not shown)") == 2
+        assert "very-secret" not in out

@@ -2,9 +2,9 @@
 
 import json
 from argparse import ArgumentParser, Namespace
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from asgi_login.cli.key_input import WHY_NO_ARGUMENT, add_key_options, read_key
 from asgi_login.cli.terminal import CommandError, RefusedError, read_file, read_input, remark, say
@@ -38,6 +38,7 @@ _MAX_INPUT: Final = MAX_TOKEN_BYTES + 1_024
 _WIDTH: Final = len("auth_time")
 # Members that hold keys (RFC 7515 §4.1.3, §4.1.6, RFC 7800 §3.2).
 _KEYS: Final = frozenset({"jwk", "x5c", "cnf"})
+_NOT_SHOWN: Final = "(a key, which is not shown)"
 
 
 def configure_inspect(parser: ArgumentParser) -> None:
@@ -150,9 +151,19 @@ def _show(title: str, members: Mapping[str, object], now: float) -> None:
     say(title)
     for name, value in members.items():
         label = name if name.isidentifier() and name.isascii() else _as_json(name)
-        shown = "(a key, which is not shown)" if name in _KEYS else _as_json(value)
+        shown = _NOT_SHOWN if name in _KEYS else _as_json(_without_keys(value))
         meaning = describe(name, value, now)
         say(f"  {label:{_WIDTH}}  {shown}" + (f"  ({meaning})" if meaning else ""))
+
+
+def _without_keys(value: object) -> object:
+    """Return a value in which no member at any depth holds a key."""
+    if isinstance(value, Mapping):
+        members = cast("Mapping[str, object]", value)
+        return {name: _NOT_SHOWN if name in _KEYS else _without_keys(one) for name, one in members.items()}
+    if isinstance(value, (tuple, list)):
+        return [_without_keys(one) for one in cast("Sequence[object]", value)]
+    return value
 
 
 def _as_json(value: object) -> str:

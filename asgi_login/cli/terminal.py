@@ -10,6 +10,8 @@ from typing import Final, TextIO
 
 # More than any key; a JSON Web Key Set of an issuer has the same bound.
 MAX_FILE_BYTES: Final = 65_536
+# What Linux passes on of a line that is typed or pasted; others have less.
+_MAX_LINE: Final = 4_095
 
 
 class CommandError(Exception):
@@ -47,27 +49,32 @@ def remark(*lines: str) -> None:
 
 def _write(lines: Iterable[str], stream: TextIO) -> None:
     encoding = stream.encoding or "ascii"
-    for line in lines:
-        shown = "".join(
-            one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in line
-        )
-        stream.write(shown.encode(encoding, "backslashreplace").decode(encoding) + "\n")
+    stream.writelines(_escaped(line).encode(encoding, "backslashreplace").decode(encoding) + "\n" for line in lines)
     stream.flush()
+
+
+def _escaped(text: str) -> str:
+    return "".join(one if one.isprintable() else one.encode("unicode_escape", "surrogatepass").decode() for one in text)
 
 
 def ask(question: str) -> bytes:
     """Return what somebody types at the terminal, which does not show it, as UTF-8.
 
     Raises:
-        CommandError: There is no terminal.
+        CommandError: There is no terminal, it cuts off what was typed, or that is no text.
     """
     try:
         with warnings.catch_warnings():
             # Without a terminal, getpass would read standard input and show it.
             warnings.simplefilter("error", getpass.GetPassWarning)
-            return getpass.getpass(f"{question}: ").encode("utf-8", "surrogateescape")
+            answer = getpass.getpass(f"{_escaped(question)}: ").encode("utf-8", "surrogateescape")
+    except UnicodeDecodeError:
+        raise CommandError("what was typed is not text in UTF-8") from None
     except (getpass.GetPassWarning, EOFError):
         raise CommandError("there is no terminal on which you could be asked; --help names other ways") from None
+    if len(answer) >= _MAX_LINE:
+        raise CommandError(f"a terminal passes on {_MAX_LINE:,} characters of a line, and the rest is lost: use a pipe")
+    return answer
 
 
 def read_input(limit: int, *, question: str | None) -> bytes:
@@ -90,8 +97,12 @@ def read_input(limit: int, *, question: str | None) -> bytes:
         raise CommandError(f"cannot read standard input: {_reason(problem)}") from None
 
 
-def read_file(path: str) -> bytes:
+def read_file(path: str, called: str | None = None) -> bytes:
     """Return the content of a file.
+
+    Args:
+        path: Where it is.
+        called: What an error calls it; None for its path. What is passed as a path may be the secret, by mistake.
 
     Raises:
         CommandError: It cannot be read, or has more than 65,536 bytes.
@@ -100,9 +111,9 @@ def read_file(path: str) -> bytes:
         with Path(path).open("rb") as file:
             content = file.read(MAX_FILE_BYTES + 1)
     except (OSError, ValueError) as problem:
-        raise CommandError(f"cannot read {path}: {_reason(problem)}") from None
+        raise CommandError(f"cannot read {called or path}: {_reason(problem)}") from None
     if len(content) > MAX_FILE_BYTES:
-        raise CommandError(f"{path} has more than {MAX_FILE_BYTES:,} bytes, and no key is that long")
+        raise CommandError(f"{called or path} has more than {MAX_FILE_BYTES:,} bytes, and no key is that long")
     return content
 
 

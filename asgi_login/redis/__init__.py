@@ -1,6 +1,6 @@
 """Redis and Valkey: a store that processes and machines share.
 
-Tested with redis-py 5.0.1 and later, on Redis 7 and Valkey 9.
+Tested with redis-py 6 and later, on Redis 7 and Valkey 9.
 
 All keys of a manager begin with `{PREFIX:NAME}:`, so that they lie in one slot of a cluster:
 
@@ -21,6 +21,6 @@ try:
 except ModuleNotFoundError as _missing:
     if (_missing.name or "").partition(".")[0] != "redis":
         raise
-    raise ImportError('asgi_login.redis needs redis-py 5.0.1 or later: pip install "asgi-login[redis]"') from _missing
+    raise ImportError('asgi_login.redis needs redis-py 6 or later: pip install "asgi-login[redis]"') from _missing
 
 __all__ = ["RedisStore"]

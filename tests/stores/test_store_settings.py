@@ -88,4 +88,4 @@ def test_without_redis_py_a_sentence_says_what_to_install():
     code = "import sys; sys.modules['redis'] = None; import asgi_login.redis"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)  # noqa: S603
     last = done.stderr.strip().splitlines()[-1]
-    assert last == 'ImportError: asgi_login.redis needs redis-py 5.0.1 or later: pip install "asgi-login[redis]"'
+    assert last == 'ImportError: asgi_login.redis needs redis-py 6 or later: pip install "asgi-login[redis]"'

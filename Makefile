@@ -15,7 +15,7 @@ SYNC := $(UV) sync --quiet --frozen --inexact
 COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest soak mutate lint format house docs bench clean
+.PHONY: help demo test test-all test-lowest soak mutate lint format house docs bench budget clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -99,6 +99,11 @@ docs: $(VENV)/pyvenv.cfg  ## Build the documentation as a site, site/index.html
 	@$(SYNC) --group docs
 	@$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going -c docs -d .doctrees . site
 	@echo "Built site/index.html"
+
+# On Debian, valgrind comes with `apt-get install valgrind`.
+budget: $(VENV)/pyvenv.cfg  ## Fail if a request takes more instructions than its budget (WRITE=1 writes the budget)
+	@$(SYNC) --group test
+	@$(BIN)/python -m benchmarks.budget $(if $(WRITE),--write)
 
 # fast-jwt is measured where there is npm; where there is none, or no network, the run says that it is left out.
 bench: $(VENV)/pyvenv.cfg  ## Measure performance next to other libraries (QUICK=1 for a rough result)

@@ -10,11 +10,12 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import added, ours
+from benchmarks import added, entrants, ours
 from benchmarks.anatomy import anatomy
 from benchmarks.chart import bar_chart
 from benchmarks.growth import growth
 from benchmarks.imports import imports
+from benchmarks.instructions import instructions
 from benchmarks.machine import machine, processor
 from benchmarks.memory import memory
 from benchmarks.report import Section, Table, with_tables
@@ -31,6 +32,7 @@ _CHART = _ROOT / "docs" / "assets" / "added-cost.svg"
 _FULL: dict[str, Callable[[], Section]] = {
     "added": lambda: added.added_costs(rounds=61, seconds=0.01),
     "anatomy": lambda: anatomy(rounds=61, seconds=0.01),
+    "instructions": instructions,
     "verification": lambda: verification(rounds=61, seconds=0.01),
     "growth": lambda: growth(rounds=31, seconds=0.01, distinct=(1, 1_000, 100_000, 1_000_000)),
     "memory": lambda: memory(requests=1_000_000),
@@ -42,6 +44,7 @@ _FULL: dict[str, Callable[[], Section]] = {
 _QUICK: dict[str, Callable[[], Section]] = {
     "added": lambda: added.added_costs(rounds=3, seconds=0.001),
     "anatomy": lambda: anatomy(rounds=3, seconds=0.001),
+    "instructions": instructions,
     "verification": lambda: verification(rounds=3, seconds=0.001),
     "growth": lambda: growth(rounds=3, seconds=0.001, distinct=(1, 1_000)),
     "memory": lambda: memory(requests=2_000),
@@ -52,8 +55,8 @@ _QUICK: dict[str, Callable[[], Section]] = {
 }
 
 _CHARTED = {
-    added.CACHED_FLOOR: ("floor", "by hand: a dict of tokens"),
-    added.VERIFYING_FLOOR: ("floor", "by hand: verified each time"),
+    entrants.CACHED_FLOOR: ("floor", "by hand: a dict of tokens"),
+    entrants.VERIFYING_FLOOR: ("floor", "by hand: verified each time"),
     ours.CACHED: ("ours", "asgi-login, bearer, cached"),
     ours.COLD: ("ours", "asgi-login, bearer, verified each time"),
     ours.SESSION: ("ours", "asgi-login, session cookie, CSRF check"),

@@ -1,24 +1,20 @@
 """What is added to a request: the time of each contestant, less that of the bare application of its framework."""
 
 import hmac
-import logging
 from collections.abc import Sequence
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import padding
 
 from benchmarks import ours
-from benchmarks.contestants import Contestant, Kind, contestant
-from benchmarks.drive import Request, bearer, forged, requests
-from benchmarks.floors import HandWritten
-from benchmarks.frameworks import RAW, bare_applications, page
+from benchmarks.contestants import Contestant, Kind
+from benchmarks.drive import Request, requests
+from benchmarks.entrants import CACHED_FLOOR, all_entrants
+from benchmarks.frameworks import RAW, bare_applications
 from benchmarks.keys import SECRET, private_key
-from benchmarks.peers import peers
 from benchmarks.report import Section, Table, timing_table
 from benchmarks.runner import Run, Samples, calls_of, measure
 
-CACHED_FLOOR = "by hand, tokens kept in a dict, HS256"
-VERIFYING_FLOOR = "by hand, verified each time, HS256"
 HMAC_ALONE = "hmac.digest"
 RSA_ALONE = "public_key.verify"
 BEST_PEER = "the best peer"
@@ -34,13 +30,8 @@ _METHOD = (
 
 def added_costs(*, rounds: int, seconds: float) -> Section:
     """Measure all that are installed."""
-    found, missing = peers()
-    entrants = [*ours.contestants(), *_floors(), *found]
+    entrants, left_out = all_entrants()
     bare = bare_applications()
-    _quiet()
-    problems = {one.name: one.problem() for one in entrants}
-    failed = [f"{name}: {problem}" for name, problem in problems.items() if problem]
-    entrants = [one for one in entrants if not problems[one.name]]
     runs: dict[str, Run] = {f"bare {name}": requests(app, Request()) for name, app in bare.items()}
     runs |= {one.name: requests(one.app, one.request) for one in entrants}
     samples = measure(runs | _alone(), rounds=rounds, seconds=seconds)
@@ -49,31 +40,9 @@ def added_costs(*, rounds: int, seconds: float) -> Section:
     alone = {name: samples[name] for name in (HMAC_ALONE, RSA_ALONE)}
     best = {BEST_PEER: min((net[name] for name in of_peers), key=lambda one: one.median)} if of_peers else {}
     named = [f"{BEST_PEER.capitalize()} is {name}." for name, one in net.items() if one in best.values()]
-    notes = [_METHOD, *named, *(f"Not measured: {sentence}." for sentence in (*missing, *failed))]
+    notes = [_METHOD, *named, *left_out]
     tables = [_table(entrants, net, notes), _bare_table(samples, bare), _alone_table(alone)]
     return Section(tables, {**net, **alone, **best})
-
-
-def _quiet() -> None:
-    """Take back what importing authx does to the root logger: its output would be charged to whoever logs."""
-    root = logging.getLogger()
-    root.handlers.clear()
-    root.setLevel(logging.WARNING)
-
-
-def _floors() -> list[Contestant]:
-    token = ours.access_token(ours.make_manager())
-    return [
-        contestant(
-            name,
-            Kind.FLOOR,
-            RAW,
-            HandWritten(page, SECRET.encode(), ours.load_user, is_cached=is_cached),
-            good=bearer(token),
-            bad=bearer(forged(token)),
-        )
-        for name, is_cached in {CACHED_FLOOR: True, VERIFYING_FLOOR: False}.items()
-    ]
 
 
 def _alone() -> dict[str, Run]:

@@ -17,25 +17,27 @@ from benchmarks.frameworks import RAW, bare_applications, page
 from benchmarks.report import Section, Table
 from benchmarks.runner import Run, Samples, calls_of, measure
 
-_WHOLE, _BARE = "the whole request", "the same without us"
+WHOLE, BARE = "the whole request", "the same without us"
+REST = "calling and awaiting from one step to the next"
 _START: dict[str, Any] = {"type": "http.response.start", "status": 200, "headers": []}
 _BODY: dict[str, Any] = {"type": "http.response.body", "body": b"x"}
 
 
 def anatomy(*, rounds: int, seconds: float) -> Section:
     """Measure both."""
-    return Section([_table("bearer token", _bearer(), rounds, seconds), _table("session", _session(), rounds, seconds)])
+    both = {"bearer token": bearer_steps(), "session": session_steps()}
+    return Section([_table(what, steps, rounds, seconds) for what, steps in both.items()])
 
 
 def _table(what: str, steps: dict[str, Run], rounds: int, seconds: float) -> Table:
     samples = measure(steps, rounds=rounds, seconds=seconds)
-    whole = samples.pop(_WHOLE).minus(samples.pop(_BARE))
+    whole = samples.pop(WHOLE).minus(samples.pop(BARE))
     rest = whole
     rows = []
     for name, one in samples.items():
         rest = rest.minus(one)
         rows.append(_row(name, one, whole))
-    rows.append(_row("calling and awaiting from one step to the next", rest, whole))
+    rows.append(_row(REST, rest, whole))
     rows.append(_row("together", whole, whole))
     notes = ["Each step is called alone, in a loop; the last but one is what is then missing from the whole."]
     return Table(f"The anatomy of a cached {what}", ["step", "µs", "quartiles", "share"], rows, notes)
@@ -46,7 +48,8 @@ def _row(name: str, one: Samples, whole: Samples) -> list[str]:
     return [name, *one.format(), share]
 
 
-def _bearer() -> dict[str, Run]:
+def bearer_steps() -> dict[str, Run]:
+    """Return the steps of a request with a cached bearer token, and what they are steps of."""
     manager = ours.make_manager()
     token = ours.access_token(manager)
     request, config = bearer(token), manager.config
@@ -65,7 +68,8 @@ def _bearer() -> dict[str, Run]:
     }
 
 
-def _session() -> dict[str, Run]:
+def session_steps() -> dict[str, Run]:
+    """Return the steps of a request with a session, and what they are steps of."""
     manager = ours.make_manager()
     cookie = ours.session_cookie(manager)
     request, config = with_cookie(cookie), manager.config
@@ -91,8 +95,8 @@ def _session() -> dict[str, Run]:
 
 def _whole(manager: Any, request: Request) -> dict[str, Run]:
     return {
-        _WHOLE: requests(AuthMiddleware(page, manager), request),
-        _BARE: requests(bare_applications()[RAW], request),
+        WHOLE: requests(AuthMiddleware(page, manager), request),
+        BARE: requests(bare_applications()[RAW], request),
     }
 
 

@@ -105,15 +105,33 @@ def set_cookies(app: ASGIApp, request: Request) -> list[bytes]:
 
 def in_loop(coroutine: Coroutine[Any, Any, T]) -> T:
     """Run in the loop that all share; nobody else uses the interpreter meanwhile."""
-    return asyncio.run_coroutine_threadsafe(coroutine, _loop()).result()
+    return asyncio.run_coroutine_threadsafe(coroutine, _running().loop).result()
+
+
+def stop_loop() -> None:
+    """Stop that loop, for a process that forks: its thread would not come along. The next call starts another."""
+    _running().stop()
+    _running.cache_clear()
+
+
+class _Running:
+    """A loop that runs on, as a server's does: some need tasks, and keep their worker threads along with it."""
+
+    def __init__(self) -> None:
+        self.loop = asyncio.new_event_loop()
+        self._end = self.loop.create_future()
+        self._thread = Thread(target=self.loop.run_until_complete, args=(self._end,), daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        self.loop.call_soon_threadsafe(self._end.set_result, None)
+        self._thread.join()
+        self.loop.close()
 
 
 @cache
-def _loop() -> asyncio.AbstractEventLoop:
-    """Return a loop that runs on, as a server's does: some need tasks, and keep their worker threads along with it."""
-    loop = asyncio.new_event_loop()
-    Thread(target=loop.run_until_complete, args=(loop.create_future(),), daemon=True).start()
-    return loop
+def _running() -> _Running:
+    return _Running()
 
 
 async def _repeat(app: ASGIApp, request: Request, calls: int) -> float:

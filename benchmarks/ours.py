@@ -59,28 +59,30 @@ def contestants() -> list[Contestant]:
     return found
 
 
+def core() -> list[Contestant]:
+    """Return the four whose instructions have a budget."""
+    return [_userless(ANONYMOUS, page), _bearer(CACHED), _session(), _bearer(COLD, token_cache_size=0)]
+
+
 def _of(name: str, app: ASGIApp, *, good: Request, bad: Request, base: str = RAW) -> Contestant:
     return contestant(name, Kind.OURS, base, app, good=good, bad=bad)
 
 
 def _bearers() -> list[Contestant]:
-    found = []
     pem = {"secret": private_pem(), "algorithm": "RS256"}
-    for name, settings in {
-        COLD: {"token_cache_size": 0},
-        CACHED: {},
-        COLD_RS256: {**pem, "token_cache_size": 0},
-        CACHED_RS256: pem,
-    }.items():
-        manager = make_manager(**settings)
-        token = access_token(manager)
-        app = AuthMiddleware(page, manager)
-        found.append(_of(name, app, good=bearer(token), bad=bearer(forged(token))))
-    manager = make_manager()
+    return [
+        _bearer(COLD, token_cache_size=0),
+        _bearer(CACHED),
+        _bearer(COLD_RS256, **pem, token_cache_size=0),
+        _bearer(CACHED_RS256, **pem),
+        _bearer(f"{CACHED}, behind login_required", app=login_required(page)),
+    ]
+
+
+def _bearer(name: str, *, app: ASGIApp = page, **settings: Any) -> Contestant:
+    manager = make_manager(**settings)
     token = access_token(manager)
-    app = AuthMiddleware(login_required(page), manager)
-    found.append(_of(f"{CACHED}, behind login_required", app, good=bearer(token), bad=bearer(forged(token))))
-    return found
+    return _of(name, AuthMiddleware(app, manager), good=bearer(token), bad=bearer(forged(token)))
 
 
 def _cookies() -> list[Contestant]:
@@ -89,9 +91,6 @@ def _cookies() -> list[Contestant]:
     token = access_token(manager)
     name = manager.cookie_transport.cookie_name.encode()
     in_cookie, forged_cookie = (with_cookie(name + b"=" + one.encode()) for one in (token, forged(token)))
-    session = session_cookie(manager).decode()
-    post = Request(method="POST").having((b"origin", b"https://example.com"))
-    good_post, bad_post = (post.having((b"cookie", one.encode())) for one in (session, forged(session)))
     # Over half of the 15 minutes is gone, so that each of these requests renews the session.
     old = session_cookie(make_manager(clock=lambda: time.time() - 460)).decode()
     renewed = _of(
@@ -101,26 +100,37 @@ def _cookies() -> list[Contestant]:
         bad=with_cookie(forged(old).encode()),
     )
     assert set_cookies(app, renewed.request), "the session must have been renewed"
-    assert not set_cookies(app, good_post), "the session must not have been renewed"
     return [
         _of("asgi-login, access token in the cookie, HS256, cached", app, good=in_cookie, bad=forged_cookie),
-        _of(SESSION, app, good=good_post, bad=bad_post),
+        _session(),
         renewed,
     ]
 
 
+def _session() -> Contestant:
+    manager = make_manager()
+    app = AuthMiddleware(page, manager)
+    session = session_cookie(manager).decode()
+    post = Request(method="POST").having((b"origin", b"https://example.com"))
+    good, bad = (post.having((b"cookie", one.encode())) for one in (session, forged(session)))
+    assert not set_cookies(app, good), "the session must not have been renewed"
+    return _of(SESSION, app, good=good, bad=bad)
+
+
 def _without_user() -> list[Contestant]:
+    return [
+        _userless(ANONYMOUS, page),
+        _userless("asgi-login, skipped path", page, Request(path="/static/logo.svg")),
+        _userless("asgi-login, a bad token refused by login_required", login_required(page), is_bad=True),
+    ]
+
+
+def _userless(name: str, app: ASGIApp, request: Request | None = None, *, is_bad: bool = False) -> Contestant:
     manager = make_manager()
     token = access_token(manager)
-    good, bad, static = bearer(token), bearer(forged(token)), Request(path="/static/logo.svg")
-    app = AuthMiddleware(page, manager, skip=["/static"])
-    gated = AuthMiddleware(login_required(page), manager)
-    accepts = {"a good credential": (good, 200)}
-    return [
-        Contestant(ANONYMOUS, Kind.OURS, RAW, app, Request(), 401, accepts),
-        Contestant("asgi-login, skipped path", Kind.OURS, RAW, app, static, 401, accepts),
-        Contestant("asgi-login, a bad token refused by login_required", Kind.OURS, RAW, gated, bad, 401, accepts),
-    ]
+    measured = bearer(forged(token)) if is_bad else request or Request()
+    accepts = {"a good credential": (bearer(token), 200)}
+    return Contestant(name, Kind.OURS, RAW, AuthMiddleware(app, manager, skip=["/static"]), measured, 401, accepts)
 
 
 def _starlette() -> list[Contestant]:

@@ -9,12 +9,13 @@ from xml.etree import ElementTree as ET
 import anyio
 import pytest
 
-from benchmarks import ours
-from benchmarks.added import CACHED_FLOOR
+from benchmarks import budget, ours
 from benchmarks.chart import bar_chart
 from benchmarks.contestants import Kind, contestant
 from benchmarks.drive import Request, answer, bearer
+from benchmarks.entrants import CACHED_FLOOR
 from benchmarks.frameworks import RAW, page
+from benchmarks.instructions import CORE, instructions
 from benchmarks.keys import SECRET
 from benchmarks.report import Table, with_tables
 from benchmarks.runner import Samples
@@ -140,3 +141,18 @@ def test_the_chart_has_a_bar_for_each_value_in_proportion():
     svg = ET.fromstring(chart)  # noqa: S314 - our own drawing
     widths = {rect.get("class"): float(rect.get("width")) for rect in svg.iter(f"{SVG}rect")}
     assert widths["peer"] == pytest.approx(2 * widths["ours"], rel=0.01)
+
+
+def test_a_request_is_over_budget_when_it_takes_more_of_the_dicts_than_it_may():
+    allowed = {CACHED_FLOOR: 1_000, **dict.fromkeys(CORE, 5_000)}
+    # Of another build of Python, whose every instruction costs one and a half.
+    counts = {CACHED_FLOOR: 1_500, **dict.fromkeys(CORE, 7_500), ours.SESSION: 7_600, ours.COLD: 7_700}
+    (problem,) = budget.verdicts(counts, allowed)
+    assert problem.startswith(f"{ours.COLD} takes 7,700 instructions, 2.7% more than its budget of 7,500: ")
+
+
+def test_where_there_is_no_valgrind_a_sentence_takes_the_place_of_the_counts(monkeypatch, tmp_path):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (table,) = instructions().tables
+    assert table.markdown().endswith("\n\nInstructions are not counted: there is no valgrind.\n")
+    assert budget.main([]) == "Instructions are not counted: there is no valgrind."

@@ -1,0 +1,64 @@
+"""Counts instructions with valgrind's cachegrind: unlike times, they are the same in every run."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from benchmarks.counted import FEW, MANY
+
+_FOLDER = Path(__file__).parent
+
+
+def missing() -> str | None:
+    """Return a sentence that says why nothing can be counted, or None."""
+    return None if shutil.which("valgrind") else "Instructions are not counted: there is no valgrind."
+
+
+def count(rows: str, python: Path | None = None) -> dict[str, float]:
+    """Return the instructions of one call of each row that has something to be subtracted from, which is done.
+
+    Args:
+        rows: Which, of those in `counted`.
+        python: Another interpreter, whose environment has another build of the library.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        logs = Path(folder, "logs")
+        logs.mkdir()
+        processes: dict[str, tuple[str | None, int, int]] = json.loads(_output(rows, python, Path(folder), logs))
+        found = {
+            name: (_counted(logs / str(many)) - _counted(logs / str(few))) / (MANY - FEW)
+            for name, (_, few, many) in processes.items()
+        }
+    return {name: found[name] - found[base] for name, (base, _, _) in processes.items() if base is not None}
+
+
+def _output(rows: str, python: Path | None, folder: Path, logs: Path) -> str:
+    # Only the benchmarks are found here, so that another interpreter imports the library that is installed there.
+    (folder / "benchmarks").symlink_to(_FOLDER)
+    path = str(folder if python else _FOLDER.parent)
+    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    command = [*_at_fixed_addresses(), *valgrind, f"--log-file={logs}/%p", str(python or sys.executable), "-P"]
+    environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": path}
+    done = subprocess.run(
+        [*command, "-m", "benchmarks.counted", rows], env=environment, cwd=folder, stdout=subprocess.PIPE, check=True
+    )
+    return done.stdout.decode()
+
+
+def _at_fixed_addresses() -> list[str]:
+    """Return what turns the randomisation of addresses off, where that is allowed: hashes of objects depend on them."""
+    command = ["setarch", "-R"]
+    if shutil.which("setarch") and subprocess.run([*command, "true"], capture_output=True, check=False).returncode == 0:
+        return command
+    return []
+
+
+def _counted(log: Path) -> int:
+    found = re.search(r"I\s+refs:\s+([\d,]+)", log.read_text())
+    assert found is not None, "cachegrind has not said how many instructions there were"
+    return int(found[1].replace(",", ""))

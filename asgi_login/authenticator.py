@@ -62,11 +62,11 @@ class Authenticator(Generic[UserT]):
     """
 
     __slots__ = (
-        "__weakref__",
         "_cookies",
         "_headers",
         "_is_alone",
         "_renew",
+        "_subscription",
         "_writes",
         "anonymous",
         "config",
@@ -82,7 +82,7 @@ class Authenticator(Generic[UserT]):
         self._renew = renew
         self.anonymous: Auth[UserT] = Auth(config)
         self._read_transports()
-        config.all_transports.subscribe(self._read_transports)
+        self._subscription = config.all_transports.subscribe(self._read_transports)
 
     def _read_transports(self) -> None:
         config = self.config
@@ -247,9 +247,9 @@ class Authenticator(Generic[UserT]):
             await sessions.check_remembered(config, scope, token)
         except InvalidToken as error:
             return self._refused(scope, transport, error.again(), token, sessions.log_out(config))
-        except ServiceUnavailable as error:
-            if config.revocation is None or not config.revocation.overlooks(error):
-                return self._refused(scope, transport, error.again(), token)
+        except ServiceUnavailable as unanswered:
+            if config.revocation is None or not config.revocation.overlooks(unanswered):
+                return self._refused(scope, transport, unanswered.again(), token)
             outcome = auth, NO_COOKIES
         if self._writes:
             config.events.tell("restored", scope, token, transport=REMEMBER_TOKEN)
@@ -318,7 +318,7 @@ def _readers(ours: type[BearerTransport | CookieTransport], transports: Iterable
 def _first_token(readers: tuple[_Reader, ...], scope: Scope, lines: Sequence[bytes]) -> Credential | None:
     for transport, read in readers:
         try:
-            token = transport.extract(scope) if read is None else read(lines)
+            token: object = transport.extract(scope) if read is None else read(lines)
             if token:
                 return transport, token if type(token) is bytes else _to_bytes(token)
         except AuthError as error:
@@ -332,10 +332,10 @@ def _trusted_origins(transport: Transport) -> frozenset[bytes]:
     return cast("frozenset[bytes]", origins or frozenset())
 
 
-def _to_bytes(token: str | bytes) -> bytes:
+def _to_bytes(token: object) -> bytes:
     if isinstance(token, bytes):
         return token if isinstance(token, OpaqueCredential) else bytes(token)
-    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(token, str):
         raise TypeError(f"a transport's extract() returns a str, bytes or None, not {type(token).__name__}")
     try:
         return token.encode("ascii")

@@ -2,9 +2,7 @@
 
 from collections.abc import MutableMapping
 from contextvars import ContextVar
-from typing import Any, Final, Generic, NoReturn, TypeVar
-
-AuthT = TypeVar("AuthT")
+from typing import Any, Final, NoReturn
 
 HOW_TO_INSTALL: Final = (
     "call install(app, manager) of asgi_login.starlette, asgi_login.fastapi or asgi_login.quart, add "
@@ -12,7 +10,7 @@ HOW_TO_INSTALL: Final = (
 )
 
 
-class Holder(Generic[AuthT]):
+class Holder:
     """Holds the Auth of the request that is being handled, until it is over.
 
     Attributes:
@@ -22,8 +20,9 @@ class Holder(Generic[AuthT]):
 
     __slots__ = ("auth", "is_open")
 
-    def __init__(self, auth: AuthT) -> None:
-        self.auth: AuthT = auth
+    # An Auth, which this module does not import.
+    def __init__(self, auth: Any) -> None:  # noqa: ANN401
+        self.auth: Any = auth
         self.is_open: bool = True
 
     @property
@@ -44,11 +43,10 @@ class Holder(Generic[AuthT]):
             del exception
 
 
-# It holds an Auth, which this module does not import.
-CURRENT: Final[ContextVar[Holder[Any]]] = ContextVar("asgi_login_current")
+CURRENT: Final[ContextVar[Holder]] = ContextVar("asgi_login_current")
 
 
-def current_holder() -> Holder[Any]:
+def current_holder() -> Holder:
     """Return what holds the Auth of the request being handled.
 
     Raises:

@@ -4,10 +4,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from typing import Final
 
+from asgi_login.asgi_types import AnyScope
 from asgi_login.auth import auth_of_manager, get_auth, token_of
 from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
-from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
+from asgi_login.scope import HasScope, Scope, scope_of
 from asgi_login.stores import Revocation
 from asgi_login.tokens import ACCESS, REFRESH, REMEMBER, SESSION, UnknownKey, VerifiedToken, is_text
 from asgi_login.transports import CookieTransport

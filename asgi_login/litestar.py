@@ -10,6 +10,7 @@ from secrets import token_hex
 from typing import Any, cast
 
 from asgi_login.application import path_prefixes
+from asgi_login.asgi_types import ASGIApp
 from asgi_login.attributes import FixedAttributes
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
@@ -19,7 +20,7 @@ from asgi_login.gates import Check, Rule, check_current
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.oauth import Endpoint, Endpoints
 from asgi_login.openapi import REFUSALS, Scheme, scheme_names, security_schemes
-from asgi_login.scope import ASGIApp, Receive, Scope, Send
+from asgi_login.scope import Receive, Scope, Send
 from asgi_login.tokens import check_scope_names
 
 try:

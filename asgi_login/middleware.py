@@ -6,6 +6,16 @@ from dataclasses import replace
 from typing import Any, cast, overload
 
 from asgi_login.application import Wrapper, path_prefixes, under
+from asgi_login.asgi_types import (
+    AnyApp,
+    ASGIApp,
+    ASGIReceive,
+    ASGIScope,
+    ASGISend,
+    FrameworkReceive,
+    FrameworkScope,
+    FrameworkSend,
+)
 from asgi_login.auth import AnyAuth, all_settings_of, blocking_error, write_to_state
 from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig
@@ -13,21 +23,7 @@ from asgi_login.current import CURRENT
 from asgi_login.exchange import HTTPRecord, OpenConnections, RequestRecord, WebSocketRecord, answer
 from asgi_login.manager_clashes import check_managers, check_newcomer
 from asgi_login.multi_authenticator import MultiAuthenticator
-from asgi_login.scope import (
-    NO_COOKIES,
-    AnyApp,
-    ASGIApp,
-    ASGIReceive,
-    ASGIScope,
-    ASGISend,
-    Cookies,
-    FrameworkReceive,
-    FrameworkScope,
-    FrameworkSend,
-    Receive,
-    Scope,
-    Send,
-)
+from asgi_login.scope import NO_COOKIES, Cookies, Receive, Scope, Send
 from asgi_login.sessions import keep_session, renew_session
 from asgi_login.settings import is_route_name
 

@@ -24,15 +24,14 @@ class MultiAuthenticator:
         anonymous: The Auth of a request without a credential.
     """
 
-    __slots__ = ("__weakref__", "_authenticators", "_reads_lines_only", "anonymous")
+    __slots__ = ("_authenticators", "_reads_lines_only", "_subscriptions", "anonymous")
 
     def __init__(self, authenticators: Sequence[Authenticator[Any]]) -> None:
         self._authenticators = authenticators
         self.anonymous: AnyAuth = self._choose({})
         self._look()
-        for one in authenticators:
-            # After the authenticator itself, which has subscribed before.
-            one.config.all_transports.subscribe(self._look)
+        # After the authenticators themselves, which have subscribed before.
+        self._subscriptions = [one.config.all_transports.subscribe(self._look) for one in authenticators]
 
     def _look(self) -> None:
         self._reads_lines_only = all(one.reads_lines_only for one in self._authenticators)

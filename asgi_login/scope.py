@@ -1,45 +1,25 @@
-"""The ASGI scope: its types, and the only place that reads a header or a cookie out of one."""
+"""The ASGI scope: what it is inside, and the only place that reads a header or a cookie out of one."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias, cast
+from typing import Any, Final, Protocol, TypeAlias, cast
 
-# Every framework annotates these with types of its own; structurally they are all this.
-FrameworkScope: TypeAlias = Mapping[str, object]
-FrameworkReceive: TypeAlias = Callable[[], Awaitable[Mapping[str, object]]]
-FrameworkSend: TypeAlias = Callable[[Any], Awaitable[None]]
-ASGIApp: TypeAlias = Callable[[Any, Any, Any], Awaitable[None]]
-DoubleCallable: TypeAlias = Callable[[Any], Callable[[Any, Any], Awaitable[None]]]
-
-if TYPE_CHECKING:
-    from asgiref import typing as asgiref
-
-    ASGIScope: TypeAlias = asgiref.Scope
-    ASGIReceive: TypeAlias = asgiref.ASGIReceiveCallable
-    ASGISend: TypeAlias = asgiref.ASGISendCallable
-    AnyScope: TypeAlias = asgiref.Scope | FrameworkScope
-    AnyApp: TypeAlias = asgiref.ASGIApplication | ASGIApp | DoubleCallable
-else:
-    # asgiref's own would make every start one to two milliseconds longer. These keep annotations resolvable, and
-    # include them.
-    ASGIScope = AnyScope = FrameworkScope
-    ASGIReceive = FrameworkReceive
-    ASGISend = FrameworkSend
-    AnyApp = ASGIApp | DoubleCallable
+from asgi_login.asgi_types import AnyScope
 
 # The scope that is passed to a function which others write. They annotate it as asgiref or as their framework does,
 # and no type but Any fits both a TypedDict and a MutableMapping.
 GivenScope: TypeAlias = Any
 
-# What all of them are inside: servers pass dicts, and a TypedDict has no room for keys of our own.
+# What scopes and messages are inside: servers pass dicts, and a TypedDict has no room for keys of our own.
 Scope: TypeAlias = MutableMapping[str, Any]
 Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
-# The values of every Authorization line of a request, and those of every Cookie line.
-CredentialLines: TypeAlias = tuple[list[bytes], list[bytes]]
+# The values of every Authorization line of a request, and those of every Cookie line. Not annotated as a tuple:
+# compiled code takes those apart, and NO_LINES is known by its identity.
+CredentialLines: TypeAlias = Sequence[list[bytes]]
 NO_LINES: Final[CredentialLines] = ([], [])
 # The header pairs that set or delete cookies, by the cookie's name.
 Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
@@ -92,9 +72,10 @@ def scope_of(scope_or_connection: AnyScope | HasScope) -> Scope:
     return cast("Scope", scope)
 
 
-def headers_of(scope: Scope) -> Sequence[tuple[bytes, bytes]]:
+# The names may be byte arrays, so that no compiled code may take them for bytes.
+def headers_of(scope: Scope) -> Sequence[tuple[Any, bytes]]:
     """Return the headers; a one-shot iterator is replaced by a list, so that the application can still read it."""
-    headers: Iterable[tuple[bytes, bytes]] = scope.get("headers", ())
+    headers: Iterable[tuple[Any, bytes]] = scope.get("headers", ())
     if isinstance(headers, (list, tuple)):
         return headers
     scope["headers"] = listed = list(headers)

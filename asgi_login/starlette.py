@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import TypedDict
 
 from asgi_login.application import path_prefixes
+from asgi_login.asgi_types import ASGIApp
 from asgi_login.auth import get_auth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import answer, mark_refusal
 from asgi_login.middleware import AuthMiddleware
 from asgi_login.oauth import Endpoint, Endpoints
-from asgi_login.scope import ASGIApp, Receive, Scope, Send
+from asgi_login.scope import Receive, Scope, Send
 
 try:
     from starlette.applications import Starlette

@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Callable
 from typing import cast
 
-from asgi_login.scope import AnyApp, ASGIApp
+from asgi_login.asgi_types import AnyApp, ASGIApp
 
 
 def single_callable(app: AnyApp) -> ASGIApp:

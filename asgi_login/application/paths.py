@@ -55,15 +55,16 @@ def encoded(path: str) -> str:
     return quote(path, safe=_PATH_SAFE, errors="replace")
 
 
-def path_prefixes(argument: str, paths: Iterable[str]) -> tuple[str, ...]:
+def path_prefixes(argument: str, paths: Iterable[object]) -> tuple[str, ...]:
     """Validate the paths of a setting and return them without a trailing slash."""
     if isinstance(paths, str):
         raise TypeError(f'{argument} takes a sequence of paths: write {argument}=("{paths}",)')
-    prefixes = tuple(paths)
-    for path in prefixes:
-        if not isinstance(path, str) or not path.startswith("/"):  # pyright: ignore[reportUnnecessaryIsInstance]
+    prefixes: list[str] = []
+    for path in paths:
+        if not isinstance(path, str) or not path.startswith("/"):
             raise ValueError(f"{argument}: {path!r} is no path; a path starts with a slash, like '/static'")
-    return tuple(path.rstrip("/") or "/" for path in prefixes)
+        prefixes.append(path.rstrip("/") or "/")
+    return tuple(prefixes)
 
 
 def _below(path: str, root: str) -> str:

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from asgi_login.application.asgi2 import single_callable
+from asgi_login.asgi_types import AnyApp, ASGIApp
 from asgi_login.attributes import FixedAttributes
-from asgi_login.scope import AnyApp, ASGIApp
 
 
 class Wrapper(FixedAttributes):

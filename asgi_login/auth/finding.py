@@ -3,10 +3,11 @@
 
 from typing import Final, Protocol, overload
 
+from asgi_login.asgi_types import AnyScope
 from asgi_login.auth.auth import AnyAuth, Auth, UserT_co, auth_of_manager, names_in
 from asgi_login.config import Config, HasConfig
 from asgi_login.current import HOW_TO_INSTALL, current_holder
-from asgi_login.scope import AnyScope, HasScope, scope_of
+from asgi_login.scope import HasScope, scope_of
 
 NO_MIDDLEWARE: Final = f"this request did not pass through AuthMiddleware: {HOW_TO_INSTALL}"
 

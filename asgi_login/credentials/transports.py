@@ -1,11 +1,23 @@
 """All transports of a manager: those that it was made with, and those that credential loaders have brought."""
 
 from collections.abc import Callable
-from weakref import WeakMethod
+from weakref import ref
 
 from asgi_login.credentials.loader import CredentialLoader
 from asgi_login.credentials.opaque import OpaqueTransport
 from asgi_login.transports import BearerTransport, CookieTransport, Transport, check_transports
+
+
+class Subscription:
+    """What is called when a transport has been added.
+
+    A manager may serve several applications and outlive them, so that it holds this weakly.
+    """
+
+    __slots__ = ("__weakref__", "changed")
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.changed: Callable[[], None] = changed
 
 
 class Transports:
@@ -20,12 +32,12 @@ class Transports:
         TypeError, ValueError: They are no transports, or do not fit together.
     """
 
-    __slots__ = ("_challengers", "_every", "_listeners")
+    __slots__ = ("_challengers", "_every", "_subscriptions")
 
     def __init__(self, given: tuple[Transport, ...]) -> None:
         check_transports(given)
         self._take(given)
-        self._listeners: list[WeakMethod[Callable[[], None]]] = []
+        self._subscriptions: list[ref[Subscription]] = []
 
     @property
     def every(self) -> tuple[Transport, ...]:
@@ -57,10 +69,10 @@ class Transports:
                 "put the credential into a header of its own"
             )
         self._take(every)
-        for listener in self._listeners:
-            changed = listener()
-            if changed is not None:
-                changed()
+        for reference in self._subscriptions:
+            subscription = reference()
+            if subscription is not None:
+                subscription.changed()
 
     def _take(self, every: tuple[Transport, ...]) -> None:
         self._every: tuple[Transport, ...] = every
@@ -68,10 +80,12 @@ class Transports:
         makers = (getattr(original(one), "challenge", None) for one in every)
         self._challengers: list[Callable[[str], str]] = [make for make in makers if make is not None]
 
-    def subscribe(self, changed: Callable[[], None]) -> None:
-        """Call a method whenever a transport has been added, as long as its object lives."""
-        self._listeners = [one for one in self._listeners if one() is not None]
-        self._listeners.append(WeakMethod(changed))
+    def subscribe(self, changed: Callable[[], None]) -> "Subscription":
+        """Call a function whenever a transport has been added, as long as what is returned is kept."""
+        subscription = Subscription(changed)
+        self._subscriptions = [one for one in self._subscriptions if one() is not None]
+        self._subscriptions.append(ref(subscription))
+        return subscription
 
     def challenges(self, realm: str) -> tuple[str, ...]:
         """Return what asks a client for credentials of other schemes than Bearer (RFC 9110 §11.6.1)."""

@@ -5,18 +5,19 @@ import sys
 from collections.abc import Awaitable, Callable
 from typing import NoReturn
 
+from asgi_login.asgi_types import AnyScope
 from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config, held_open, identities_of
 from asgi_login.config import Config
 from asgi_login.current import CURRENT, Holder
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.exchange.changes import Changes
 from asgi_login.exchange.watch import Watch
-from asgi_login.scope import NO_COOKIES, AnyScope, Cookies, HasScope, Scope, Send, request_line, scope_of
+from asgi_login.scope import NO_COOKIES, Cookies, HasScope, Scope, Send, request_line, scope_of
 
 _log = logging.getLogger("asgi_login")
 
 
-class RequestRecord(Holder[AnyAuth]):
+class RequestRecord(Holder):
     """What is known of one request while it is handled.
 
     Attributes:

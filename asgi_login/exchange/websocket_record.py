@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable
 
+from asgi_login.asgi_types import ASGIApp
 from asgi_login.auth import AnyAuth
 from asgi_login.errors import AuthError, ServiceUnavailable
 from asgi_login.exchange.ending_websocket import EndingWebSocket
@@ -12,7 +13,7 @@ from asgi_login.exchange.record import RequestRecord
 from asgi_login.exchange.response_headers import start_of_response
 from asgi_login.exchange.responses import answer, close_accepted
 from asgi_login.exchange.watch import is_caused_by_end
-from asgi_login.scope import ASGIApp, Cookies, Message, Receive, Scope, Send
+from asgi_login.scope import Cookies, Message, Receive, Scope, Send
 
 # How frameworks close a websocket whose handler fails with an exception that they do not know.
 _FAILURES = frozenset({1000, 1011, 4500})

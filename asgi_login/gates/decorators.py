@@ -5,7 +5,7 @@ from functools import wraps
 from typing import Any, ParamSpec, TypeVar, cast, overload
 
 from asgi_login.application import leaves_options_to_framework
-from asgi_login.auth import AnyAuth, auth_of_manager, settings_of, tell_refusal
+from asgi_login.auth import auth_of_manager, settings_of, tell_refusal
 from asgi_login.current import Holder, current_holder
 from asgi_login.errors import AuthError
 from asgi_login.gates.rule import Check, Rule, application_exception, check_is_function
@@ -112,7 +112,7 @@ async def check_current(rule: Rule) -> None:
         del error  # whose traceback holds this frame
 
 
-def _refuse(holder: Holder[AnyAuth], rule: Rule, error: AuthError | None, view: object = None) -> None:
+def _refuse(holder: Holder, rule: Rule, error: AuthError | None, view: object = None) -> None:
     """Raise what keeps a request out of a view, and leave a mark of it.
 
     Nothing does where the framework makes the answer to OPTIONS in place of the view: browsers send no credential when

@@ -5,11 +5,7 @@ from collections.abc import Iterable
 from typing import Any, overload
 
 from asgi_login.application import Wrapper, find_inside, path_prefixes, under
-from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, tell_refusal, write_to_state
-from asgi_login.exchange import RequestRecord, answer, mark_refusal
-from asgi_login.gates.rule import Check, Rule
-from asgi_login.middleware import AuthMiddleware
-from asgi_login.scope import (
+from asgi_login.asgi_types import (
     AnyApp,
     ASGIReceive,
     ASGIScope,
@@ -17,13 +13,12 @@ from asgi_login.scope import (
     FrameworkReceive,
     FrameworkScope,
     FrameworkSend,
-    Receive,
-    Scope,
-    Send,
-    has_too_many_lines,
-    header,
-    request_line,
 )
+from asgi_login.auth import AnyAuth, auth_of_manager, get_auth, tell_refusal, write_to_state
+from asgi_login.exchange import RequestRecord, answer, mark_refusal
+from asgi_login.gates.rule import Check, Rule
+from asgi_login.middleware import AuthMiddleware
+from asgi_login.scope import Receive, Scope, Send, has_too_many_lines, header, request_line
 from asgi_login.tokens import check_scope_names
 
 _log = logging.getLogger("asgi_login")

@@ -3,11 +3,12 @@
 from functools import cached_property
 from typing import Final, Generic, TypeVar
 
+from asgi_login.asgi_types import AnyScope
 from asgi_login.auth import Auth
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, InvalidToken
-from asgi_login.scope import AnyScope, HasScope, Scope, scope_of
+from asgi_login.scope import HasScope, Scope, scope_of
 from asgi_login.transports import Transport
 
 UserT = TypeVar("UserT")

@@ -5,12 +5,13 @@ from datetime import timedelta
 from functools import partial
 from typing import Generic, TypeVar, cast
 
+from asgi_login.asgi_types import AnyScope
 from asgi_login.auth import AnyAuth, auth_of_manager, came_in_cookie, refusal, settings_of, tell_refusal, token_of
 from asgi_login.config import Config
 from asgi_login.endings import ending_of
 from asgi_login.errors import AuthError, NotAuthenticated
 from asgi_login.exchange import changeable_record
-from asgi_login.scope import AnyScope, HasScope, Scope
+from asgi_login.scope import HasScope, Scope
 from asgi_login.sessions import confirm, device_of, list_device, log_in, log_out, session_cookie
 from asgi_login.tokens import VerifiedToken
 from asgi_login.transports import CookieTransport

@@ -3,12 +3,13 @@
 from collections.abc import Awaitable
 from typing import TypeVar
 
+from asgi_login.asgi_types import AnyScope
 from asgi_login.auth import get_auth
 from asgi_login.config import Config
 from asgi_login.endings import check_text, end, end_login, end_user, read_any, revocation_in
 from asgi_login.errors import ServiceUnavailable
 from asgi_login.exchange import answering_own_end, mark_refusal
-from asgi_login.scope import AnyScope, HasScope
+from asgi_login.scope import HasScope
 from asgi_login.stores import Device
 
 T = TypeVar("T")

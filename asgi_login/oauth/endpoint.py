@@ -5,22 +5,13 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, Final, Self, overload
 
+from asgi_login.asgi_types import ASGIReceive, ASGIScope, ASGISend, FrameworkReceive, FrameworkScope, FrameworkSend
 from asgi_login.attributes import FixedAttributes
 from asgi_login.config import Config, HasConfig
 from asgi_login.errors import ServiceUnavailable
 from asgi_login.oauth.answers import Answer, OAuthError, empty_answer, error_answer, unavailable
 from asgi_login.oauth.forms import ClientGone
-from asgi_login.scope import (
-    ASGIReceive,
-    ASGIScope,
-    ASGISend,
-    FrameworkReceive,
-    FrameworkScope,
-    FrameworkSend,
-    Receive,
-    Scope,
-    Send,
-)
+from asgi_login.scope import Receive, Scope, Send
 
 # RFC 3986 §3.3 without percent-encoding. Segments are not empty.
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~!$&'()*+,;=:@-]+)+")

@@ -3,8 +3,7 @@
 from typing import overload
 
 from asgi_login.application import Wrapper, path_below_root
-from asgi_login.oauth.endpoint import Endpoint
-from asgi_login.scope import (
+from asgi_login.asgi_types import (
     AnyApp,
     ASGIReceive,
     ASGIScope,
@@ -12,10 +11,9 @@ from asgi_login.scope import (
     FrameworkReceive,
     FrameworkScope,
     FrameworkSend,
-    Receive,
-    Scope,
-    Send,
 )
+from asgi_login.oauth.endpoint import Endpoint
+from asgi_login.scope import Receive, Scope, Send
 
 
 class Endpoints(Wrapper):

@@ -182,22 +182,23 @@ def _split(scope: str, name: str) -> frozenset[str]:
     return frozenset(scope.split(" ")) if scope else frozenset()
 
 
-def check_scope_names(argument: str, scopes: Iterable[str]) -> tuple[str, ...]:
+def check_scope_names(argument: str, scopes: object) -> tuple[str, ...]:
     """Validate scopes that the application names. Return them in order, without duplicates.
 
     Raises:
         TypeError: A single string or a function stands in place of several scopes.
         ValueError: One is empty or holds a space, a quote or what else RFC 6749 §3.3 forbids.
     """
-    if isinstance(scopes, (str, bytes)) or not isinstance(scopes, Iterable):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if isinstance(scopes, (str, bytes)) or not isinstance(scopes, Iterable):
         raise TypeError(f"{argument} takes scopes one by one, as strings, not {type(scopes).__name__}")
-    names = tuple(scopes)
-    for name in names:
-        if not isinstance(name, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+    names: dict[str, None] = {}
+    for name in cast("Iterable[object]", scopes):
+        if not isinstance(name, str):
             raise TypeError(f"{argument} takes strings, not {type(name).__name__}: call it with the names of scopes")
         if not _SCOPE.fullmatch(name):
             raise ValueError(f"{argument}: {name!r} is no scope; name each alone, without spaces, quotes or controls")
-    return tuple(dict.fromkeys(names))
+        names[name] = None
+    return tuple(names)
 
 
 def claim_rules(

@@ -8,7 +8,7 @@ import json
 import secrets
 from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 
 from asgi_login.errors import InvalidToken
 from asgi_login.tokens.base64url import InvalidBase64url, decode, encode
@@ -167,8 +167,8 @@ class TokenCodec:
             self.rules.check_times(verified, now)
         except InvalidClaims as problem:
             raise UnacceptableTokenError(f"this token would be refused: {problem}") from None
-        except InvalidJSON as problem:
-            raise UnacceptableTokenError(f"this token would be refused: data is {problem}") from None
+        except InvalidJSON as unreadable:
+            raise UnacceptableTokenError(f"this token would be refused: data is {unreadable}") from None
         signed = _header(key, kind) + b"." + encode(payload)
         token = signed + b"." + encode(key.sign(signed))
         if len(token) > MAX_TOKEN_BYTES:
@@ -195,7 +195,7 @@ class TokenCodec:
         return key, kind
 
 
-def _to_json(claims: Mapping[str, object]) -> bytes:
+def _to_json(claims: Mapping[Any, object]) -> bytes:
     try:
         return json.dumps(claims, separators=(",", ":"), allow_nan=False, default=thawed).encode()
     except RecursionError:

@@ -1,7 +1,6 @@
 """The result of verifying a token: its claims, and from when until when they are valid."""
 
 from collections.abc import Callable, Mapping
-from copy import copy
 from typing import Any, Protocol, TypeAlias
 
 from asgi_login.errors import InvalidToken
@@ -133,10 +132,15 @@ class VerifiedToken:
 
     def held_open(self) -> "VerifiedToken":
         """Return the token as it counts on a connection that is open: a session until its lifetime is over."""
-        if self.session_memo is None:
+        memo = self.session_memo
+        if memo is None:
             return self
-        held = copy(self)
-        held.exp = held.valid_until = self.session_memo.ends_at
+        end = memo.ends_at
+        times = (end, self.nbf, self.iat, self.auth_time)
+        # Not by copy(), which does not know the attributes of a compiled object.
+        held = VerifiedToken(self.kind, self.kid, self.sub, self.claims, self.scopes, *times, leeway=0.0)
+        held.valid_from, held.valid_until = self.valid_from, end
+        held.origin, held.session_memo, held.good_since = self.origin, memo, self.good_since
         return held
 
     def __repr__(self) -> str:

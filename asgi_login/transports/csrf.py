@@ -66,7 +66,7 @@ _NEVER_SENT = {
 }
 
 
-def parse_origins(origins: Iterable[str], argument: str = "trusted_origins") -> frozenset[bytes]:
+def parse_origins(origins: Iterable[object], argument: str = "trusted_origins") -> frozenset[bytes]:
     """Validate origins, such as `trusted_origins`: each exactly what a browser or web view sends as Origin.
 
     Raises:
@@ -77,7 +77,7 @@ def parse_origins(origins: Iterable[str], argument: str = "trusted_origins") -> 
         raise TypeError(f"{argument} takes a sequence of origins: write {argument}=({origins!r},)")
     parsed: set[bytes] = set()
     for origin in origins:
-        if not isinstance(origin, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        if not isinstance(origin, str):
             raise TypeError(f"{argument} holds strings like 'https://example.com', not {type(origin).__name__}")
         never_sent = _NEVER_SENT.get(origin.partition(":")[0].lower())
         if never_sent is not None:

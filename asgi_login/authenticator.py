@@ -318,12 +318,16 @@ def _readers(ours: type[BearerTransport | CookieTransport], transports: Iterable
 def _first_token(readers: tuple[_Reader, ...], scope: Scope, lines: Sequence[bytes]) -> Credential | None:
     for transport, read in readers:
         try:
-            token: object = transport.extract(scope) if read is None else read(lines)
+            token: object = _extracted(transport, scope) if read is None else read(lines)
             if token:
                 return transport, token if type(token) is bytes else _to_bytes(token)
         except AuthError as error:
             return transport, error.again()
     return None
+
+
+def _extracted(transport: Any, scope: Scope) -> object:  # noqa: ANN401 - what the application wrote returns anything
+    return transport.extract(scope)
 
 
 def _trusted_origins(transport: Transport) -> frozenset[bytes]:

@@ -15,10 +15,10 @@ SYNC := $(UV) sync --quiet --frozen --inexact
 COVERED := $(BIN)/coverage run --parallel-mode -m pytest -q --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all test-lowest soak mutate lint format house docs bench budget clean
+.PHONY: help demo test test-all test-lowest soak mutate lint format house docs bench budget wheel wheel-compiled test-compiled clean
 
 help:  ## Show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(VENV)/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.12 ...")'
@@ -111,6 +111,32 @@ bench: $(VENV)/pyvenv.cfg  ## Measure performance next to other libraries (QUICK
 	@command -v npm >/dev/null && npm ci --prefix benchmarks/fast_jwt --silent --ignore-scripts || true
 	@$(BIN)/python -m benchmarks $(if $(QUICK),--quick)
 
+wheel: $(VENV)/pyvenv.cfg  ## Build the source distribution and, out of it, the pure wheel, dist/*-py3-none-any.whl
+	$(UV) build --quiet --out-dir dist
+
+# The same sources, with mypyc. A C compiler and the headers of Python are needed.
+wheel-compiled: $(VENV)/pyvenv.cfg  ## Build the compiled wheel for this Python, dist/*-cp3XX-*.whl
+	@$(SYNC) --group compiled
+	@$(BIN)/python compiled/stage.py build/compiled
+	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist build/compiled
+
+# The tests lie in another folder there, so that nothing but the wheel brings the library. What is about its sources, or
+# measures them, is left out; and where CI is set, so is what is slow and hardly about compiled code.
+TESTED := tests docs examples benchmarks LICENSE Makefile pyproject.toml $(wildcard *.md)
+PYTEST_COMPILED := cd build/tested && ../../.venv-compiled/bin/python -m pytest -q --no-header $(if $(CI),-k "not trio")
+SLOW := issuers mcp_servers oauth servers stores test_demo.py test_demo_devices.py test_demo_redis.py test_demo_tokens.py
+LEFT_OUT := browser conformance test_benchmarks.py $(if $(CI),$(SLOW))
+
+test-compiled: wheel-compiled  ## Run the tests against the compiled wheel (TESTS=tests/tokens for some)
+	@UV_PROJECT_ENVIRONMENT=.venv-compiled $(UV) sync --quiet --frozen --no-install-project --python $(BIN)/python --group test
+	@$(UV) pip install --quiet --no-deps --reinstall --python .venv-compiled \
+		dist/asgi_login-*-cp$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])')-*.whl
+	@rm -rf build/tested && mkdir -p build/tested && cp -R $(TESTED) build/tested
+	cd build/tested && ../../.venv-compiled/bin/python -c 'import asgi_login; assert asgi_login.__compiled__'
+	$(PYTEST_COMPILED) $(if $(TESTS),$(TESTS),tests/conformance)
+	$(if $(TESTS),,$(PYTEST_COMPILED) $(LEFT_OUT:%=--ignore=tests/%) \
+		--deselect tests/test_docs.py::test_every_link_within_the_project_leads_somewhere tests)
+
 clean:  ## Remove what the other commands created
-	rm -rf .venv .venv-* .demo .doctrees site mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules tests/issuers/npm/node_modules dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
+	rm -rf .venv .venv-* .demo .doctrees site mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules tests/issuers/npm/node_modules build dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

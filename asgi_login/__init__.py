@@ -1,5 +1,8 @@
 """Logins for any ASGI application."""
 
+from typing import Final
+
+from asgi_login import authenticator as _authenticator
 from asgi_login.auth import Auth, current_auth, get_auth
 from asgi_login.errors import (
     AuthError,
@@ -64,3 +67,6 @@ __all__ = [
     "requires_scopes",
     "safe_next",
 ]
+
+__compiled__: Final[bool] = not str(_authenticator.__file__).endswith(".py")
+"""Whether this is the compiled wheel, not the pure one."""

@@ -1,9 +1,11 @@
 """The public names, and what importing them brings along."""
 
+import importlib
 import inspect
 import re
 import subprocess
 import sys
+from importlib.machinery import EXTENSION_SUFFIXES, SOURCE_SUFFIXES
 from importlib.metadata import requires
 from importlib.resources import files
 from typing import get_overloads, get_type_hints
@@ -85,6 +87,11 @@ def test_every_public_name_exists_and_is_documented(name):
 def test_a_star_import_gives_these_names_and_no_others():
     outcome = run_python("from asgi_login import *; print(*sorted(n for n in dir() if not n.startswith('_')))")
     assert outcome.stdout.split() == NAMES, outcome.stderr
+
+
+def test_it_says_whether_it_is_compiled():
+    suffixes = EXTENSION_SUFFIXES if asgi_login.__compiled__ else SOURCE_SUFFIXES
+    assert importlib.import_module("asgi_login.authenticator").__file__.endswith(tuple(suffixes))
 
 
 def test_the_errors_are_one_family():

@@ -26,6 +26,7 @@ from helpers import (
 )
 from tokens.verdict import accepted, refused
 
+import asgi_login
 from asgi_login import InvalidToken, Key
 from asgi_login.tokens import codec
 
@@ -183,6 +184,7 @@ class TestSignature:
         for one in (token, twin):
             assert authenticate(manager, bearer(one)).error.expired
 
+    @pytest.mark.skipif(asgi_login.__compiled__, reason="what compiled code calls cannot be replaced")
     def test_what_a_stranger_wrote_is_not_parsed_before_its_signature_holds(self, monkeypatch):
         parsed = []
         parse = codec.parse_object

@@ -125,7 +125,7 @@ wheel-compiled: $(VENV)/pyvenv.cfg  ## Build the compiled wheel for this Python,
 TESTED := tests docs examples benchmarks LICENSE Makefile pyproject.toml $(wildcard *.md)
 PYTEST_COMPILED := cd build/tested && ../../.venv-compiled/bin/python -m pytest -q --no-header $(if $(CI),-k "not trio")
 SLOW := issuers mcp_servers oauth servers stores test_demo.py test_demo_devices.py test_demo_redis.py test_demo_tokens.py
-LEFT_OUT := browser conformance test_benchmarks.py $(if $(CI),$(SLOW))
+LEFT_OUT := browser conformance test_benchmarks.py test_compiled_modules.py $(if $(CI),$(SLOW))
 
 test-compiled: wheel-compiled  ## Run the tests against the compiled wheel (TESTS=tests/tokens for some)
 	@UV_PROJECT_ENVIRONMENT=.venv-compiled $(UV) sync --quiet --frozen --no-install-project --python $(BIN)/python --group test

@@ -116,8 +116,8 @@ class TokenCodec:
             verified = self.rules.read(parse_object(decode(payload)), kind=kind, kid=key.kid)
         except InvalidClaims as problem:
             raise problem.refusal() from None
-        except (InvalidJSON, InvalidBase64url) as problem:
-            raise InvalidToken(str(problem), reason_code="malformed_token") from None
+        except (InvalidJSON, InvalidBase64url) as unreadable:
+            raise InvalidToken(str(unreadable), reason_code="malformed_token") from None
         if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
             self._known_headers[header] = key, kind
         return verified

@@ -59,8 +59,8 @@ class ForeignCodec(TokenCodec):
                 return self._read_foreign(parts, claims, issuer, kinds)
         except InvalidClaims as problem:
             raise problem.refusal() from None
-        except (InvalidJSON, InvalidBase64url) as problem:
-            raise InvalidToken(str(problem), reason_code="malformed_token") from None
+        except (InvalidJSON, InvalidBase64url) as unreadable:
+            raise InvalidToken(str(unreadable), reason_code="malformed_token") from None
         return super().read(token, kinds)
 
     def issue(

@@ -1,0 +1,31 @@
+"""What mypyc would compile into something else, without a word."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+def compiled_modules():
+    (modules,) = (
+        ast.literal_eval(node.value)
+        for node in ast.parse((ROOT / "compiled" / "setup.py").read_text()).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "MODULES"
+    )
+    return modules
+
+
+def caught(function):
+    return {(one.name, ast.unparse(one.type)) for one in ast.walk(function) if isinstance(one, ast.ExceptHandler)}
+
+
+@pytest.mark.parametrize("module", compiled_modules())
+def test_a_name_stands_for_exceptions_of_one_type_in_a_function(module):
+    # mypyc gives the name the type of the first `except`, and raises TypeError in the second.
+    tree = ast.parse((ROOT / "asgi_login" / f"{module}.py").read_text())
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
+            names = [name for name, _ in caught(function) if name is not None]
+            assert len(names) == len(set(names)), f"{function.name}: name each exception differently"

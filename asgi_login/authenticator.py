@@ -318,7 +318,13 @@ def _readers(ours: type[BearerTransport | CookieTransport], transports: Iterable
 def _first_token(readers: tuple[_Reader, ...], scope: Scope, lines: Sequence[bytes]) -> Credential | None:
     for transport, read in readers:
         try:
-            token: object = _extracted(transport, scope) if read is None else read(lines)
+            token: object
+            if read is None:
+                token = _extracted(transport, scope)
+            elif lines:
+                token = read(lines)
+            else:
+                continue
             if token:
                 return transport, token if type(token) is bytes else _to_bytes(token)
         except AuthError as error:

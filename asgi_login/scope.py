@@ -19,8 +19,8 @@ Send: TypeAlias = Callable[[Message], Awaitable[None]]
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 # The values of every Authorization line of a request, and those of every Cookie line. Not annotated as a tuple:
 # compiled code takes those apart, and NO_LINES is known by its identity.
-CredentialLines: TypeAlias = Sequence[list[bytes]]
-NO_LINES: Final[CredentialLines] = ([], [])
+CredentialLines: TypeAlias = Sequence[Sequence[bytes]]
+NO_LINES: Final[CredentialLines] = ((), ())
 # The header pairs that set or delete cookies, by the cookie's name.
 Cookies: TypeAlias = Mapping[str, tuple[bytes, bytes]]
 NO_COOKIES: Final[Cookies] = MappingProxyType({})
@@ -117,23 +117,34 @@ def first_values(scope: Scope, names: frozenset[bytes]) -> dict[bytes, bytes]:
     return found
 
 
-def single_headers(scope: Scope, names: Mapping[int, bytes]) -> dict[bytes, bytes] | None:
-    """Return the values of headers that are sent at most once, by their names; None if one is sent twice or too long.
+def origin_headers(scope: Scope) -> tuple[bytes | None, bytes | None, bytes | None] | None:
+    """Return Origin, Sec-Fetch-Site and Host, each None if it is not there, read in one pass.
 
-    Args:
-        scope: Of the request; one with too many lines is not looked through, and gets None too.
-        names: By their lengths: most lines are ruled out by that.
+    None for all means that one is sent twice or too long, or that there are too many lines to look through.
     """
-    found: dict[bytes, bytes] = {}
-    if has_too_many_lines(scope):
+    origin: bytes | None = None
+    site: bytes | None = None
+    host: bytes | None = None
+    headers = headers_of(scope)
+    if len(headers) > MAX_HEADER_LINES:
         return None
-    for key, value in headers_of(scope):
-        name = names.get(len(key))
-        if name is not None and key.lower() == name:
-            if name in found or len(value) > MAX_SINGLE_BYTES:
-                return None
-            found[name] = value
-    return found
+    for key, value in headers:
+        # Most lines are ruled out by their length, which is cheaper than folding their case.
+        if len(key) in {4, 6, 14}:
+            name = key.lower()
+            if name == b"origin":
+                if origin is not None or len(value) > MAX_SINGLE_BYTES:
+                    return None
+                origin = value
+            elif name == b"host":
+                if host is not None or len(value) > MAX_SINGLE_BYTES:
+                    return None
+                host = value
+            elif name == b"sec-fetch-site":
+                if site is not None or len(value) > MAX_SINGLE_BYTES:
+                    return None
+                site = value
+    return origin, site, host
 
 
 def has_too_many_lines(scope: Scope) -> bool:
@@ -146,18 +157,30 @@ def credential_lines(scope: Scope) -> CredentialLines | None:
 
     None means that there are too many header lines to look through: a megabyte of them takes ten milliseconds.
     """
-    found: CredentialLines | None = None
-    headers = headers_of(scope)
+    authorization: list[bytes] | None = None
+    cookies: list[bytes] | None = None
+    listed: Headers | None = scope.get("headers")
+    # Nearly all servers pass a list.
+    headers: Sequence[tuple[bytes, bytes]] = listed if type(listed) is list else headers_of(scope)
     if len(headers) > MAX_HEADER_LINES:
         return None
     for key, value in headers:
         # Most lines are ruled out by their length, which is cheaper than folding their case.
         if len(key) in {6, 13}:
             name = key.lower()
-            if name in (b"authorization", b"cookie"):
-                found = found or ([], [])
-                found[name == b"cookie"].append(value)
-    return found or NO_LINES
+            if name == b"cookie":
+                if cookies is None:
+                    cookies = [value]
+                else:
+                    cookies.append(value)
+            elif name == b"authorization":
+                if authorization is None:
+                    authorization = [value]
+                else:
+                    authorization.append(value)
+    if authorization is None and cookies is None:
+        return NO_LINES
+    return authorization or (), cookies or ()
 
 
 def cookie(lines: Sequence[bytes], name: bytes) -> bytes | None:
@@ -174,6 +197,19 @@ def cookie(lines: Sequence[bytes], name: bytes) -> bytes | None:
         len(line) - len(lines) >= MAX_COOKIE_LINES_BYTES or line.count(b";") >= MAX_COOKIE_PAIRS
     ):
         return None
+    before, is_there, after = line.partition(name)
+    if not is_there:
+        return None
+    # As browsers write it, and no other pair that might be called like it: nothing else needs to be looked at.
+    between, equals, after = after.partition(b"=")
+    value, _, after = after.partition(b";")
+    if equals and not between and not (after and after.find(name) >= 0) and (not before or before[-2:] == b"; "):
+        return value.strip(OWS)
+    return _only_value(line, name)
+
+
+def _only_value(line: bytes, name: bytes) -> bytes | None:
+    """Return what all cookies that are called `name` hold, or None if there is none, or if they differ."""
     found: bytes | None = None
     at = line.find(name)
     # Only the pairs that hold the name are looked at, each once.

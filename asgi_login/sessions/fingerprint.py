@@ -2,7 +2,6 @@
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import Any
 
 from asgi_login.scope import Scope, header
 
@@ -13,16 +12,17 @@ def fingerprint(scope: Scope) -> bytes:
     The address is that of `scope["client"]`. X-Forwarded-For is not read, because every client can send it. For IPv6,
     only the network (/64) counts, because hosts change the rest every day (RFC 8981).
     """
-    return _network(scope.get("client")) + b"\0" + (header(scope, b"user-agent") or b"")
-
-
-def _network(client: Any) -> bytes:  # noqa: ANN401 - whatever a server puts there
+    client = scope.get("client")
     # None or ('', '0') on a unix socket, a list from some servers.
-    host = client[0] if isinstance(client, (tuple, list)) and client else None  # pyright: ignore[reportUnknownVariableType]
+    host: object = client[0] if client and isinstance(client, (tuple, list)) else None  # pyright: ignore[reportUnknownVariableType]
     if not isinstance(host, str):
-        return b""
-    # No address is longer. A proxy may pass on text that the client chose, which must not fill the cache.
-    return _network_of(host) if len(host) <= _MAX_ADDRESS else host.encode(errors="replace")
+        network = b""
+    elif len(host) <= _MAX_ADDRESS:
+        network = _network_of(host)
+    else:
+        # No address is longer. A proxy may pass on text that the client chose, which must not fill the cache.
+        network = host.encode(errors="replace")
+    return network + b"\0" + (header(scope, b"user-agent") or b"")
 
 
 _MAX_ADDRESS = 64

@@ -9,6 +9,7 @@ from asgi_login.scope import MAX_AUTHORIZATION_BYTES, OWS
 # As numbers: looking for one byte's value in bytes is three times as fast as looking for a substring.
 _SPACE: Final = ord(" ")
 _COMMA: Final = ord(",")
+_TAB: Final = ord("\t")
 
 
 def bearer_token(lines: Sequence[bytes]) -> bytes | None:
@@ -28,6 +29,10 @@ def bearer_token(lines: Sequence[bytes]) -> bytes | None:
         # a token finds it too long.
         return line if line[:7].lower() == b"bearer " else None
     # RFC 9110 §11.1: the scheme is case-insensitive and ends at a space; a tab ends nothing.
+    scheme, _, token = line.partition(b" ")
+    if scheme == b"Bearer" and token and not (_SPACE in token or _COMMA in token or _TAB in token):
+        # As clients write it.
+        return token
     scheme, _, token = line.strip(OWS).partition(b" ")
     if scheme.lower() != b"bearer":
         return None

@@ -8,11 +8,10 @@ import re
 from collections.abc import Iterable
 from typing import Final
 
-from asgi_login.scope import Scope, single_headers
+from asgi_login.scope import Scope, origin_headers
 
 NOT_THIS_HOST: Final = "Origin is not this host"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-_HEADERS = {len(name): name for name in (b"origin", b"sec-fetch-site", b"host")}
 
 
 def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
@@ -23,12 +22,12 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
     """
     if scope["type"] == "http" and scope["method"] in SAFE_METHODS:
         return None
-    headers = single_headers(scope, _HEADERS)
+    headers = origin_headers(scope)
     if headers is None:
         return "Origin, Host or Sec-Fetch-Site was sent twice or is too long, or there are too many lines"
-    origin, site, host = headers.get(b"origin"), headers.get(b"sec-fetch-site", b"").lower(), headers.get(b"host")
+    origin, site, host = headers
     # `none` is the user's own doing: an address typed in, a bookmark.
-    if origin in trusted_origins or site in {b"same-origin", b"none"}:
+    if origin in trusted_origins or (site and site.lower() in {b"same-origin", b"none"}):
         return None
     # `same-site` too: a sub-domain, or another port of the host, may belong to somebody else.
     if site:
@@ -41,13 +40,12 @@ def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
 
 
 def _is_own_origin(scope: Scope, origin: bytes, host: bytes) -> bool:
-    secure = scope.get("scheme") in {"https", "wss"}
-    # Browsers never write the default port into Origin; proxies do write it into Host.
-    if not secure and origin == b"http://" + host.removesuffix(b":80"):
-        return True
     # Also where the request arrived as http: TLS ended at a proxy, and the browser's origin is https.
     # The reverse, an http page calling an https site, is an attacker on the network and stays refused.
-    return origin == b"https://" + host.removesuffix(b":443")
+    # Browsers never write the default port into Origin; proxies do write it into Host.
+    if origin == b"https://" + host.removesuffix(b":443"):
+        return True
+    return scope.get("scheme") not in {"https", "wss"} and origin == b"http://" + host.removesuffix(b":80")
 
 
 # Scheme, then a name, an IPv4 or a bracketed IPv6 address, then perhaps a port, as browsers serialize an origin

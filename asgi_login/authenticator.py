@@ -120,7 +120,7 @@ class Authenticator(Generic[UserT]):
             RuntimeError: No user loader is registered.
         """
         config, (transport, found) = self.config, credential
-        same_client = True
+        ambient, same_client = transport.ambient, True
         try:
             if type(found) is not bytes:
                 if isinstance(found, AuthError):
@@ -128,12 +128,12 @@ class Authenticator(Generic[UserT]):
                 token = await self._ask_application(scope, transport, cast("OpaqueCredential", found))
             else:
                 try:
-                    token = self._verify(scope, transport, found) if transport.ambient else config.tokens.verify(found)
+                    token = self._verify(scope, transport, found) if ambient else config.tokens.verify(found)
                 except UnknownKey as unknown:
                     # Another issuer has changed its keys, or they were not asked for yet: once, then nobody knows it.
                     await unknown.learn()
                     token = self._verify(scope, transport, found)
-                if transport.ambient:
+                if ambient:
                     if token.kind == REMEMBER:
                         # The restored session is written into the session cookie, whichever cookie was read.
                         transport = config.session_cookie or transport
@@ -152,7 +152,8 @@ class Authenticator(Generic[UserT]):
                 if ended is not None:
                     return ended
             loader = config.loader
-            user: UserT | None = await loader.call(token.sub, scope, token.claims)
+            load = loader.call
+            user: UserT | None = await load(token.sub, scope, token.claims)
             kind: type = type(user)
             if kind is not loader.user_class and not (kind is loader.plain_class and user):
                 user = await loader.finish(user)

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
-from typing import Any, cast, overload
+from typing import Any, Final, cast, overload
 
 from asgi_login.application import Wrapper, path_prefixes, under
 from asgi_login.asgi_types import (
@@ -20,6 +20,7 @@ from asgi_login.auth import AnyAuth, all_settings_of, blocking_error, write_to_s
 from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig
 from asgi_login.current import CURRENT
+from asgi_login.errors import AuthError
 from asgi_login.exchange import HTTPRecord, OpenConnections, RequestRecord, WebSocketRecord, answer
 from asgi_login.manager_clashes import check_managers, check_newcomer
 from asgi_login.multi_authenticator import MultiAuthenticator
@@ -28,6 +29,9 @@ from asgi_login.sessions import keep_session, renew_session
 from asgi_login.settings import is_route_name
 
 _log = logging.getLogger("asgi_login")
+# Looked up once: each look-up of a method of an imported object makes an object.
+_set_current: Final = CURRENT.set
+_reset_current: Final = CURRENT.reset
 
 
 class AuthMiddleware(Wrapper):
@@ -89,30 +93,32 @@ class AuthMiddleware(Wrapper):
         self._end_connections = end_connections
         self._open_connections = OpenConnections([one.revocation for one in configs if one.revocation is not None])
         self._lifespan_state: object = None
-        self._own_state = self._state_of
+        self._is_lifespan_state_checked = True
 
     @overload
     async def __call__(self, scope: ASGIScope, receive: ASGIReceive, send: ASGISend) -> None: ...
     @overload
     async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
     # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
-    async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload]
+    async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload] # noqa: PLR0912 - one request, from top to bottom
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Handle one connection."""
-        kind = scope["type"]
-        if kind not in {"http", "websocket"}:
+        is_http = scope["type"] == "http"
+        if not is_http and scope["type"] != "websocket":
             await self._pass_through(scope, receive, send)
             return
         skipped = self._skip and under(scope, self._skip)
         credential = None if skipped else self._authenticator.find(scope)
+        blocking: AuthError | None = None
         if credential is None:
             auth, renewed = self._authenticator.anonymous, NO_COOKIES
         else:
             is_passive = self._passive and under(scope, self._passive)
             authenticator = self._passive_authenticator if is_passive else self._authenticator
             auth, renewed = await authenticator.authenticate(scope, credential)
-        if kind == "http":
+            blocking = blocking_error(auth)
+        if is_http:
             record: HTTPRecord | WebSocketRecord = HTTPRecord(auth, renewed, scope, send)
         else:
             record = WebSocketRecord(
@@ -121,27 +127,30 @@ class AuthMiddleware(Wrapper):
             receive = record.receive
         if renewed or self._end_connections:
             auth = self._prepare(record, renewed)
-        write_to_state(auth, self._own_state(scope))
+        state: MutableMapping[str, object] | None = scope.get("state")
+        if state is None or state is self._lifespan_state or not self._is_lifespan_state_checked:
+            state = self._own_state(scope)
+        write_to_state(auth, state)
         outer: RequestRecord | None = scope.get("asgi_login")
         if outer is not None:
             self._meet(outer)
         scope["asgi_login"] = record
         # Set for anonymous requests too: uvicorn and daphne handle the next request of a connection in the
         # same context, and what was set for a logged-in user would still be there.
-        token = CURRENT.set(record)
+        token = _set_current(record)
         try:
-            blocking = blocking_error(auth)
             if blocking is not None:
                 await answer(blocking, scope, record.send)
             else:
-                await self.app(scope, receive, record.send)
+                app = self.app
+                await app(scope, receive, record.send)
                 if record.refusal is not None:
                     await record.handle_silence()
         except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
             await record.handle_exception(problem)
         finally:
             record.close()
-            CURRENT.reset(token)
+            _reset_current(token)
             # The record leads back to the scope: each request would become a cycle for the garbage collector.
             scope["asgi_login"] = outer
 
@@ -156,7 +165,7 @@ class AuthMiddleware(Wrapper):
     async def _pass_through(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             self._lifespan_state = scope.get("state")
-            self._own_state = self._first_own_state
+            self._is_lifespan_state_checked = False
         await self.app(scope, receive, send)
 
     def _meet(self, outer: RequestRecord) -> None:
@@ -166,8 +175,10 @@ class AuthMiddleware(Wrapper):
                 check_newcomer(self._configs, config)
                 self._met.append(config)
 
-    def _state_of(self, scope: Scope) -> MutableMapping[str, object]:
+    def _own_state(self, scope: Scope) -> MutableMapping[str, object]:
         """Return the request's own state, to be written in place: middleware outside reads it there afterwards."""
+        if not self._is_lifespan_state_checked:
+            self._check_lifespan_state()
         state: dict[str, object] | None = scope.get("state")
         if state is None:
             state = scope["state"] = {}
@@ -176,16 +187,15 @@ class AuthMiddleware(Wrapper):
             state = scope["state"] = dict(state)
         return state
 
-    def _first_own_state(self, scope: Scope) -> MutableMapping[str, object]:
-        """Do the same for the first request, when the application has filled the state of its lifespan."""
-        self._own_state = self._state_of
+    def _check_lifespan_state(self) -> None:
+        """Warn of what is lost, at the first request, when the application has filled the state of its lifespan."""
+        self._is_lifespan_state_checked = True
         names = {"user", "scopes", "auth"}.intersection(cast("dict[str, object]", self._lifespan_state or {}))
         if names:
             _log.warning(
                 "the lifespan state has %s, which AuthMiddleware replaces in each request: choose another name",
                 " and ".join(map(repr, sorted(names))),
             )
-        return self._state_of(scope)
 
 
 def _authenticator(configs: Sequence[Config], renew: Renew) -> Any:  # noqa: ANN401 - one for one manager, or for several

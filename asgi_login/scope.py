@@ -165,8 +165,9 @@ def credential_lines(scope: Scope) -> CredentialLines | None:
     if len(headers) > MAX_HEADER_LINES:
         return None
     for key, value in headers:
-        # Most lines are ruled out by their length, which is cheaper than folding their case.
-        if len(key) in {6, 13}:
+        # Most lines are ruled out by their length, which is cheaper than folding their case. Nearly all clients send an
+        # Accept, which is as long as Cookie.
+        if len(key) in {6, 13} and key != b"accept":
             name = key.lower()
             if name == b"cookie":
                 if cookies is None:

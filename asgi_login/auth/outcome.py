@@ -2,12 +2,15 @@
 # pyright: reportPrivateUsage=false
 
 from collections.abc import Mapping, MutableMapping
+from typing import Final
 
 from asgi_login.auth.auth import NO_SCOPES, AnyAuth, Auth, auth_of_manager
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.tokens import VerifiedToken
 from asgi_login.transports import BearerTransport, CookieTransport
+
+_COOKIE: Final = (b"Cookie",)
 
 
 def with_others(auth: AnyAuth, others: Mapping[str, AnyAuth]) -> AnyAuth:
@@ -71,7 +74,11 @@ def varies_with(auth: AnyAuth) -> tuple[bytes, ...]:
     """
     names: tuple[bytes, ...] = ()
     transport = auth._transport
-    if transport is not None and type(transport) is not BearerTransport:
+    if transport is None or type(transport) is BearerTransport:
+        pass
+    elif type(transport) is CookieTransport:
+        names = _COOKIE
+    else:
         name: bytes | None = getattr(transport, "vary", b"Cookie" if transport.ambient else None)
         names = () if name is None else (name,)
     if auth._others is not None:

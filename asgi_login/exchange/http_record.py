@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Generator
 from contextlib import contextmanager, suppress
 from typing import Final
 
+from asgi_login.auth import varies_with
 from asgi_login.current import CURRENT
 from asgi_login.errors import AuthError, ServiceUnavailable
 from asgi_login.exchange.fallback import (
@@ -16,7 +17,7 @@ from asgi_login.exchange.fallback import (
     refusal_in,
 )
 from asgi_login.exchange.record import RequestRecord
-from asgi_login.exchange.response_headers import start_of_response
+from asgi_login.exchange.response_headers import start_of_response, with_headers
 from asgi_login.exchange.responses import answer
 from asgi_login.exchange.watch import LoginEndedError, Watch, is_caused_by_end
 from asgi_login.scope import Message
@@ -33,25 +34,31 @@ class HTTPRecord(RequestRecord):
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, or put a refusal's answer in place of a 5xx."""
         # No coroutine of our own around the server's: this runs for every chunk of every response.
-        kind = message["type"]
+        kind, send = message["type"], self._send
         if kind == "http.response.start":
-            refusal = self.take_refusal()
-            if refusal is not None and _is_failure(message, refusal) and not is_another_failure(self._outside):
-                return self._answer(refusal)
-            self._has_trailers = message.get("trailers", False)
-            if self.changes is not None and self.changes.writes:
+            if self.refusal is not None:
+                refusal = self.take_refusal()
+                if refusal is not None and _is_failure(message, refusal) and not is_another_failure(self._outside):
+                    return self._answer(refusal)
+            if "trailers" in message:
+                self._has_trailers = message["trailers"]
+            changes = self.changes
+            if changes is not None and changes.writes:
                 return self._write_and_start(message)
-            return self._send(start_of_response(message, self))
+            self.has_started = True
+            varying = varies_with(self.auth)
+            return send(message if changes is None and not varying else with_headers(message, self, varying))
         if kind == "http.response.body":
             is_last = not (message.get("more_body", False) or self._has_trailers)
         else:
             is_last = _ends_response(message, has_trailers=self._has_trailers)
         if is_last:
             # What runs after this is a background task: no gate can keep anybody out any more.
-            self.close()
-        if self.watch is not None and kind in _PARTS and self.watch.concerns(message):
-            return self._send_while_logged_in(self.watch, message)
-        return self._send(message)
+            self.is_open = False
+        watch = self.watch
+        if watch is not None and kind in _PARTS and watch.concerns(message):
+            return self._send_while_logged_in(watch, message)
+        return send(message)
 
     async def _write_and_start(self, message: Message) -> None:
         """Start the response once the store knows; a logout never claims what was not done."""

@@ -9,27 +9,54 @@ from asgi_login.scope import CACHE_CONTROLS, NO_COOKIES, Cookies, Headers, Messa
 # An explicit lifetime lets any cache store (RFC 9111 §3), as Cache-Control does. Pragma means nothing in a response
 # (§5.4).
 _SAY_OF_CACHING: Final = CACHE_CONTROLS | {b"expires"}
+_LOOKED_AT: Final = _SAY_OF_CACHING | {b"vary"}
+_LENGTHS: Final = frozenset(map(len, _LOOKED_AT))
 
 
 def start_of_response(message: Message, record: RequestRecord) -> Message:
     """Return the start of a response with our cookies, and with what caches must know; none can be added after it."""
     record.has_started = True
-    varying, changes = varies_with(record.auth), record.changes
-    cookies = NO_COOKIES
+    varying = varies_with(record.auth)
+    return message if record.changes is None and not varying else with_headers(message, record, varying)
+
+
+def with_headers(message: Message, record: RequestRecord, varying: tuple[bytes, ...]) -> Message:
+    """Return the start of a response with what there is to be added to its headers.
+
+    Args:
+        message: The application's.
+        record: Of the request.
+        varying: The names of the request headers that the response varies with.
+    """
+    changes, cookies = record.changes, NO_COOKIES
     if changes is not None:
         cookies = changes.cookies
         changes.tell()
-    if not varying and not cookies:
-        return message
-    headers: Headers = list(message.get("headers", ()))
+        if not varying and not cookies:
+            return message
+    # The message is the application's: it may send the same one again.
+    started = {**message}
+    started["headers"] = headers = list(message.get("headers", ()))
+    # What accepts a websocket is no response that a cache could keep.
+    is_kept = varying and message["type"] != "websocket.accept"
+    if not cookies and not record.renewed and is_kept and not _is_looked_at(headers):
+        headers += ((b"vary", b", ".join(varying)), (b"cache-control", b"private"))
+        return started
     for name in varying:
         add_vary(headers, name)
     if cookies or record.renewed:
         set_cookies(headers, cookies, record.renewed)
-    # What accepts a websocket is no response that a cache could keep.
-    if varying and message["type"] != "websocket.accept":
+    if is_kept:
         keep_private(headers)
-    return {**message, "headers": headers}
+    return started
+
+
+def _is_looked_at(headers: Headers) -> bool:
+    """Tell whether the application itself says of caching, or of what a response varies with. Few do."""
+    for key, _ in headers:  # noqa: SIM110 - any() with a generator takes four times as long
+        if len(key) in _LENGTHS and key.lower() in _LOOKED_AT:
+            return True
+    return False
 
 
 def keep_private(headers: Headers) -> None:

@@ -77,9 +77,12 @@ class TokenCodec:
         if known is None:
             known = self.verify_uncached(token, kinds)
             self._cache.put(token, known)
-        elif known.kind not in kinds:
+            return known
+        if known.kind not in kinds:
             raise InvalidToken(f"typ: a {known.kind} does not belong here", reason_code="wrong_type", foreign=True)
-        elif not known.valid_from <= (now := self._clock()) < known.valid_until:
+        clock = self._clock
+        now = clock()
+        if not known.valid_from <= now < known.valid_until:
             try:
                 check_times(known, now)
             except InvalidClaims as problem:

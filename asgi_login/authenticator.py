@@ -43,6 +43,7 @@ _Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] 
 
 # What events call a transport that is no transport of the manager's.
 REMEMBER_TOKEN: Final = "remember_token"  # noqa: S105 - a name
+_NO_ORIGINS: Final[frozenset[bytes]] = frozenset()
 _log = logging.getLogger("asgi_login")
 
 
@@ -101,7 +102,8 @@ class Authenticator(Generic[UserT]):
         lines = credential_lines(scope)
         if lines is None or (lines is NO_LINES and self.reads_lines_only):
             return None
-        return self.find_in_headers(scope, lines) or self.find_in_cookies(scope, lines)
+        found = _first_token(self._headers, scope, lines[0]) if lines[0] or not self.reads_lines_only else None
+        return found or _first_token(self._cookies, scope, lines[1])
 
     def find_in_headers(self, scope: Scope, lines: CredentialLines) -> Credential | None:
         """Return the token that the client put into a header, or None."""
@@ -206,10 +208,11 @@ class Authenticator(Generic[UserT]):
         if token.kind == REMEMBER:
             token, cookies = sessions.restore_session(config, scope, token, user)
         else:
-            was_fresh = token.claims.get("fresh") is True
-            token, cookies = self._renew(config, scope, token, user, same_client=same_client)
+            before, renew = token, self._renew
+            token, cookies = renew(config, scope, before, user, same_client=same_client)
             if cookies and self._writes:
                 # Once: from then on the session is not fresh, and is renewed as it is.
+                was_fresh = before.claims.get("fresh") is True
                 kind: EventKind = "client_changed" if not same_client and was_fresh else "renewed"
                 config.events.tell(kind, scope, token, transport=transport.name)
         is_fresh = same_client and token.claims.get("fresh") is True
@@ -339,8 +342,8 @@ def _extracted(transport: Any, scope: Scope) -> object:  # noqa: ANN401 - what t
 
 def _trusted_origins(transport: Transport) -> frozenset[bytes]:
     """Return the trusted origins of a transport; the application's own transports may have none."""
-    origins: Any = getattr(transport, "trusted_origins", None)
-    return cast("frozenset[bytes]", origins or frozenset())
+    origins: frozenset[bytes] | None = getattr(transport, "trusted_origins", None)
+    return _NO_ORIGINS if origins is None else origins
 
 
 def _to_bytes(token: object) -> bytes:

@@ -100,7 +100,8 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
 def header(scope: Scope, name: bytes) -> bytes | None:
     """Return the value of a header that is sent at most once, or None; of several, the first."""
     length = len(name)
-    for key, value in headers_of(scope):
+    listed: Headers | None = scope.get("headers")
+    for key, value in listed if type(listed) is list else headers_of(scope):
         if len(key) == length and key.lower() == name:
             return value
     return None
@@ -125,12 +126,13 @@ def origin_headers(scope: Scope) -> tuple[bytes | None, bytes | None, bytes | No
     origin: bytes | None = None
     site: bytes | None = None
     host: bytes | None = None
-    headers = headers_of(scope)
+    listed: Headers | None = scope.get("headers")
+    headers: Sequence[tuple[bytes, bytes]] = listed if type(listed) is list else headers_of(scope)
     if len(headers) > MAX_HEADER_LINES:
         return None
     for key, value in headers:
-        # Most lines are ruled out by their length, which is cheaper than folding their case.
-        if len(key) in {4, 6, 14}:
+        # As in `credential_lines`.
+        if len(key) in {4, 6, 14} and key not in (b"accept", b"cookie"):
             name = key.lower()
             if name == b"origin":
                 if origin is not None or len(value) > MAX_SINGLE_BYTES:

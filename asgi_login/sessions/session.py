@@ -88,9 +88,10 @@ def _memo_of(config: Config, token: VerifiedToken) -> SessionMemo:
 def is_same_client(config: Config, scope: Scope, token: VerifiedToken) -> bool:
     """Tell whether the client looks like the one that logged in; True if clients are not compared."""
     memo = token.session_memo or _memo_of(config, token)
-    if memo.fingerprint is None:
+    describe = memo.fingerprint
+    if describe is None:
         return True
-    client = memo.fingerprint(scope)
+    client = describe(scope)
     if memo.client is not None and hmac.compare_digest(client, memo.client):
         return True
     key = _key(config, token)
@@ -126,7 +127,8 @@ def renew_session(
     same_client: bool,
 ) -> tuple[VerifiedToken, Cookies]:
     """Return the session, renewed if it is due, and the cookie to write, if there is one."""
-    now, memo = config.clock(), token.session_memo
+    clock, memo = config.clock, token.session_memo
+    now = clock()
     is_due = memo is not None and now >= memo.renew_at
     # Near the end of its lifetime, a renewed session would live no longer than this one.
     if same_client and not (is_due and _expiry(session_settings(config), token.claims, now) > token.exp):

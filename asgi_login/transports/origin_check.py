@@ -29,7 +29,7 @@ class OriginCheck:
     def problem(self, scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
         """Return why a request must not act for the browser's user, or None if it may."""
         problem = check_origin(scope, trusted_origins)
-        if problem == NOT_THIS_HOST:
+        if problem is NOT_THIS_HOST:
             self._warn(scope)
         return problem
 

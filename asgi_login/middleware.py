@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Callable, Iterable, MutableMapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Final, cast, overload
 
 from asgi_login.application import Wrapper, path_prefixes, under
@@ -16,7 +17,7 @@ from asgi_login.asgi_types import (
     FrameworkScope,
     FrameworkSend,
 )
-from asgi_login.auth import AnyAuth, all_settings_of, blocking_error, write_to_state
+from asgi_login.auth import AnyAuth, all_settings_of, blocking_error, varies_with, write_to_state
 from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig
 from asgi_login.current import CURRENT
@@ -32,6 +33,7 @@ _log = logging.getLogger("asgi_login")
 # Looked up once: each look-up of a method of an imported object makes an object.
 _set_current: Final = CURRENT.set
 _reset_current: Final = CURRENT.reset
+_NOTHING: Final[tuple[bytes, ...]] = ()
 
 
 class AuthMiddleware(Wrapper):
@@ -100,7 +102,7 @@ class AuthMiddleware(Wrapper):
     @overload
     async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
     # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
-    async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload] # noqa: PLR0912 - one request, from top to bottom
+    async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload]
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:
         """Handle one connection."""
@@ -110,22 +112,24 @@ class AuthMiddleware(Wrapper):
             return
         skipped = self._skip and under(scope, self._skip)
         credential = None if skipped else self._authenticator.find(scope)
-        blocking: AuthError | None = None
+        app = self.app
         if credential is None:
-            auth, renewed = self._authenticator.anonymous, NO_COOKIES
+            auth, renewed, varying = self._authenticator.anonymous, NO_COOKIES, _NOTHING
         else:
             is_passive = self._passive and under(scope, self._passive)
             authenticator = self._passive_authenticator if is_passive else self._authenticator
             auth, renewed = await authenticator.authenticate(scope, credential)
-            blocking = blocking_error(auth)
+            varying, blocking = varies_with(auth), blocking_error(auth)
+            if blocking is not None:
+                app = partial(_answer, blocking)
         if is_http:
-            record: HTTPRecord | WebSocketRecord = HTTPRecord(auth, renewed, scope, send)
+            record: HTTPRecord | WebSocketRecord = HTTPRecord(auth, renewed, varying, scope, send)
         else:
             record = WebSocketRecord(
-                auth, renewed, scope, send, receive, self._open_connections, deny=self._deny_websocket
+                auth, renewed, varying, scope, send, receive, self._open_connections, deny=self._deny_websocket
             )
             receive = record.receive
-        if renewed or self._end_connections:
+        if renewed is not NO_COOKIES or self._end_connections:
             auth = self._prepare(record, renewed)
         state: MutableMapping[str, object] | None = scope.get("state")
         if state is None or state is self._lifespan_state or not self._is_lifespan_state_checked:
@@ -139,13 +143,9 @@ class AuthMiddleware(Wrapper):
         # same context, and what was set for a logged-in user would still be there.
         token = _set_current(record)
         try:
-            if blocking is not None:
-                await answer(blocking, scope, record.send)
-            else:
-                app = self.app
-                await app(scope, receive, record.send)
-                if record.refusal is not None:
-                    await record.handle_silence()
+            await app(scope, receive, record.send)
+            if record.refusal is not None:
+                await record.handle_silence()
         except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
             await record.handle_exception(problem)
         finally:
@@ -196,6 +196,11 @@ class AuthMiddleware(Wrapper):
                 "the lifespan state has %s, which AuthMiddleware replaces in each request: choose another name",
                 " and ".join(map(repr, sorted(names))),
             )
+
+
+async def _answer(error: AuthError, scope: Scope, _receive: Receive, send: Send) -> None:
+    """Be the application of a request that the real one does not see."""
+    await answer(error, scope, send)
 
 
 def _authenticator(configs: Sequence[Config], renew: Renew) -> Any:  # noqa: ANN401 - one for one manager, or for several

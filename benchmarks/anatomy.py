@@ -6,7 +6,7 @@ from typing import Any
 
 from asgi_login import AuthMiddleware
 from asgi_login import sessions as sessions_room
-from asgi_login.auth import Auth, write_to_state
+from asgi_login.auth import Auth, varies_with, write_to_state
 from asgi_login.current import CURRENT
 from asgi_login.exchange.http_record import HTTPRecord
 from asgi_login.scope import NO_COOKIES, credential_lines
@@ -103,8 +103,8 @@ def _whole(manager: Any, request: Request) -> dict[str, Run]:
 def _shell(manager: Any, auth: Auth[str]) -> dict[str, Run]:
     """Return the steps that every request goes through, whoever sent it."""
     config, state = manager.config, {}
-    scope = Request().scope()
-    record = HTTPRecord(auth, NO_COOKIES, scope, _discard)
+    scope, varying = Request().scope(), varies_with(auth)
+    record = HTTPRecord(auth, NO_COOKIES, varying, scope, _discard)
 
     def make_auth() -> None:
         Auth(config, config.transports[0], None, "ada")
@@ -118,7 +118,7 @@ def _shell(manager: Any, auth: Auth[str]) -> dict[str, Run]:
 
     return {
         "making the Auth": calls_of(make_auth),
-        "making the record": calls_of(lambda: HTTPRecord(auth, NO_COOKIES, scope, _discard)),
+        "making the record": calls_of(lambda: HTTPRecord(auth, NO_COOKIES, varying, scope, _discard)),
         "writing the state": calls_of(lambda: write_to_state(auth, state)),
         "setting and resetting the ContextVar": calls_of(in_context),
         "passing on two messages": awaited(partial(send_both, record.send)),

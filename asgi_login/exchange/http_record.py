@@ -4,7 +4,6 @@ from collections.abc import Awaitable, Generator
 from contextlib import contextmanager, suppress
 from typing import Final
 
-from asgi_login.auth import varies_with
 from asgi_login.current import CURRENT
 from asgi_login.errors import AuthError, ServiceUnavailable
 from asgi_login.exchange.fallback import (
@@ -17,7 +16,7 @@ from asgi_login.exchange.fallback import (
     refusal_in,
 )
 from asgi_login.exchange.record import RequestRecord
-from asgi_login.exchange.response_headers import start_of_response, with_headers
+from asgi_login.exchange.response_headers import start_of_response
 from asgi_login.exchange.responses import answer
 from asgi_login.exchange.watch import LoginEndedError, Watch, is_caused_by_end
 from asgi_login.scope import Message
@@ -34,7 +33,8 @@ class HTTPRecord(RequestRecord):
     def send(self, message: Message) -> Awaitable[None]:
         """Pass a message on, or put a refusal's answer in place of a 5xx."""
         # No coroutine of our own around the server's: this runs for every chunk of every response.
-        kind, send = message["type"], self._send
+        kind = message["type"]
+        send = self._send
         if kind == "http.response.start":
             if self.refusal is not None:
                 refusal = self.take_refusal()
@@ -42,12 +42,12 @@ class HTTPRecord(RequestRecord):
                     return self._answer(refusal)
             if "trailers" in message:
                 self._has_trailers = message["trailers"]
-            changes = self.changes
-            if changes is not None and changes.writes:
+            if self.changes is None and not self.varying:
+                self.has_started = True
+                return send(message)
+            if self.changes is not None and self.changes.writes:
                 return self._write_and_start(message)
-            self.has_started = True
-            varying = varies_with(self.auth)
-            return send(message if changes is None and not varying else with_headers(message, self, varying))
+            return send(start_of_response(message, self))
         if kind == "http.response.body":
             is_last = not (message.get("more_body", False) or self._has_trailers)
         else:
@@ -55,9 +55,8 @@ class HTTPRecord(RequestRecord):
         if is_last:
             # What runs after this is a background task: no gate can keep anybody out any more.
             self.is_open = False
-        watch = self.watch
-        if watch is not None and kind in _PARTS and watch.concerns(message):
-            return self._send_while_logged_in(watch, message)
+        if self.watch is not None and kind in _PARTS and self.watch.concerns(message):
+            return self._send_while_logged_in(self.watch, message)
         return send(message)
 
     async def _write_and_start(self, message: Message) -> None:

@@ -22,6 +22,7 @@ class RequestRecord(Holder):
 
     Attributes:
         renewed: The header pairs that the session itself has to write back, by the cookie's name.
+        varying: The names of the request headers that the response varies with.
         changes: What a login or logout in this request changes, or None without one.
         refusal: The error that a gate has raised out of a view and that nobody has answered yet.
         has_started: Whether the response is on its way, so that it can carry no more cookies.
@@ -39,14 +40,16 @@ class RequestRecord(Holder):
         "refusal",
         "renewed",
         "root_path",
+        "varying",
         "watch",
     )
 
-    def __init__(self, auth: AnyAuth, renewed: Cookies, scope: Scope, send: Send) -> None:
+    def __init__(self, auth: AnyAuth, renewed: Cookies, varying: tuple[bytes, ...], scope: Scope, send: Send) -> None:
         # Not by super(): this runs for every request.
         self.auth: AnyAuth = auth
         self.is_open: bool = True
         self.renewed: Cookies = renewed
+        self.varying: tuple[bytes, ...] = varying
         self.changes: Changes | None = None
         self.refusal: AuthError | None = None
         self.has_started: bool = False

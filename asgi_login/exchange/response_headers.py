@@ -2,7 +2,6 @@
 
 from typing import Final
 
-from asgi_login.auth import varies_with
 from asgi_login.exchange.record import RequestRecord
 from asgi_login.scope import CACHE_CONTROLS, NO_COOKIES, Cookies, Headers, Message
 
@@ -16,24 +15,12 @@ _LENGTHS: Final = frozenset(map(len, _LOOKED_AT))
 def start_of_response(message: Message, record: RequestRecord) -> Message:
     """Return the start of a response with our cookies, and with what caches must know; none can be added after it."""
     record.has_started = True
-    varying = varies_with(record.auth)
-    return message if record.changes is None and not varying else with_headers(message, record, varying)
-
-
-def with_headers(message: Message, record: RequestRecord, varying: tuple[bytes, ...]) -> Message:
-    """Return the start of a response with what there is to be added to its headers.
-
-    Args:
-        message: The application's.
-        record: Of the request.
-        varying: The names of the request headers that the response varies with.
-    """
-    changes, cookies = record.changes, NO_COOKIES
+    changes, varying, cookies = record.changes, record.varying, NO_COOKIES
     if changes is not None:
         cookies = changes.cookies
         changes.tell()
-        if not varying and not cookies:
-            return message
+    if not varying and not cookies:
+        return message
     headers: Headers = [*message.get("headers", ())]
     # What accepts a websocket is no response that a cache could keep.
     is_kept = varying and message["type"] != "websocket.accept"

@@ -33,6 +33,7 @@ class WebSocketRecord(RequestRecord):
         self,
         auth: AnyAuth,
         renewed: Cookies,
+        varying: tuple[bytes, ...],
         scope: Scope,
         send: Send,
         receive: Receive,
@@ -40,7 +41,7 @@ class WebSocketRecord(RequestRecord):
         *,
         deny: ASGIApp | None = None,
     ) -> None:
-        super().__init__(auth, renewed, scope, send)
+        super().__init__(auth, renewed, varying, scope, send)
         self._deny = deny
         self._handshake = Handshake(receive)
         self._connections = connections

@@ -4,11 +4,12 @@ Tested with Starlette 0.46 and later.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from functools import cached_property
 from typing import TypedDict
 
 from asgi_login.application import path_prefixes
 from asgi_login.asgi_types import ASGIApp
-from asgi_login.auth import get_auth
+from asgi_login.auth import AnyAuth
 from asgi_login.config import HasConfig
 from asgi_login.errors import AuthError
 from asgi_login.exchange import answer, mark_refusal
@@ -142,9 +143,23 @@ class _NativeUser:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] in {"http", "websocket"}:
-            auth = get_auth(scope)
-            scope["user"] = auth.user if auth.is_authenticated else UnauthenticatedUser()
-            scope["auth"] = AuthCredentials(["authenticated", *sorted(auth.scopes)] if auth.is_authenticated else [])
-        await self._app(scope, receive, send)
+            auth: AnyAuth = scope["state"]["auth"]
+            user: object = auth.user
+            scope["user"] = UnauthenticatedUser() if user is None else user
+            scope["auth"] = _Credentials(auth)
+        return self._app(scope, receive, send)
+
+
+class _Credentials(AuthCredentials):
+    """What `request.auth` returns; few requests ask for its scopes, which are sorted only then."""
+
+    def __init__(self, auth: AnyAuth) -> None:
+        # Not by super(), which would set the scopes.
+        self._auth = auth
+
+    @cached_property
+    def scopes(self) -> list[str]:  # type: ignore[override]
+        """The scopes of the token, behind Starlette's own."""
+        return ["authenticated", *sorted(self._auth.scopes)] if self._auth.is_authenticated else []

@@ -100,8 +100,10 @@ def header_values(scope: Scope, name: bytes) -> list[bytes]:
 def header(scope: Scope, name: bytes) -> bytes | None:
     """Return the value of a header that is sent at most once, or None; of several, the first."""
     length = len(name)
-    listed: Headers | None = scope.get("headers")
-    for key, value in listed if type(listed) is list else headers_of(scope):
+    headers: Sequence[tuple[Any, bytes]] = scope.get("headers", ())
+    if not isinstance(headers, list):
+        headers = headers_of(scope)
+    for key, value in headers:
         if len(key) == length and key.lower() == name:
             return value
     return None
@@ -126,8 +128,9 @@ def origin_headers(scope: Scope) -> tuple[bytes | None, bytes | None, bytes | No
     origin: bytes | None = None
     site: bytes | None = None
     host: bytes | None = None
-    listed: Headers | None = scope.get("headers")
-    headers: Sequence[tuple[bytes, bytes]] = listed if type(listed) is list else headers_of(scope)
+    headers: Sequence[tuple[Any, bytes]] = scope.get("headers", ())
+    if not isinstance(headers, list):
+        headers = headers_of(scope)
     if len(headers) > MAX_HEADER_LINES:
         return None
     for key, value in headers:
@@ -161,9 +164,10 @@ def credential_lines(scope: Scope) -> CredentialLines | None:
     """
     authorization: list[bytes] | None = None
     cookies: list[bytes] | None = None
-    listed: Headers | None = scope.get("headers")
     # Nearly all servers pass a list.
-    headers: Sequence[tuple[bytes, bytes]] = listed if type(listed) is list else headers_of(scope)
+    headers: Sequence[tuple[Any, bytes]] = scope.get("headers", ())
+    if not isinstance(headers, list):
+        headers = headers_of(scope)
     if len(headers) > MAX_HEADER_LINES:
         return None
     for key, value in headers:

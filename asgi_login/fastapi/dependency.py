@@ -12,7 +12,7 @@ from asgi_login.auth import AnyAuth, Auth, all_settings_of, auth_of_config, refu
 from asgi_login.authenticator import Authenticator
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
-from asgi_login.fastapi.openapi import LateSignature, SecuritySchemes, dependency_signature
+from asgi_login.fastapi.openapi import FirstScheme, LateSignature, SecuritySchemes, dependency_signature
 from asgi_login.gates import Check, Rule, application_exception, check_is_function
 from asgi_login.loader import UserLoader
 from asgi_login.manager_clashes import check_newcomer
@@ -114,6 +114,8 @@ class Authentication(Generic[UserT]):
 class Requirement(FixedAttributes, Generic[UserT]):
     """The dependency that `manager.requires(check)` returns: the user, of whom the check says yes."""
 
+    __wrapped__: FirstScheme = FirstScheme()
+
     def __init__(self, authentication: Authentication[UserT], schemes: SecuritySchemes, check: Check[UserT]) -> None:
         check_is_function(check)
         self._authentication = authentication
@@ -155,6 +157,8 @@ class OptionalUser(FixedAttributes, Generic[UserT]):
 
 class Subject(FixedAttributes, Generic[UserT]):
     """The dependency `manager.subject`: the `sub` of the user."""
+
+    __wrapped__: FirstScheme = FirstScheme()
 
     def __init__(self, authentication: Authentication[UserT], schemes: SecuritySchemes, loader: UserLoader) -> None:
         self._authentication = authentication

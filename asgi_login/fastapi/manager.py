@@ -14,7 +14,7 @@ from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.events import Event
 from asgi_login.fastapi.dependency import Authentication, OptionalUser, Requirement, Subject
 from asgi_login.fastapi.installation import install
-from asgi_login.fastapi.openapi import LateSignature, SecuritySchemes
+from asgi_login.fastapi.openapi import FirstScheme, LateSignature, SecuritySchemes
 from asgi_login.gates import Check
 from asgi_login.manager import SET_ELSEWHERE
 from asgi_login.manager import LoginManager as CoreLoginManager
@@ -97,6 +97,8 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
         ... async def home(user: Annotated[User | None, Depends(manager.optional)]): ...
         >>> def account(sub: Annotated[str, Depends(manager.subject)]) -> Account: ...
     """
+
+    __wrapped__: FirstScheme = FirstScheme()
 
     optional: OptionalUser[UserT]
     """A dependency that returns the user, or None where there is none."""

@@ -82,7 +82,12 @@ class SecuritySchemes:
     def signature(self) -> inspect.Signature:
         """Return the signature of a dependency that is behind the manager, with all entries that there are now."""
         self._made = {one: self._made.get(one) or SecurityScheme(one) for one in security_schemes(self._config)}
-        return dependency_signature(list(self._made.values()))
+        return dependency_signature(list(self._made.values())[1:])
+
+    @property
+    def first(self) -> SecurityScheme | None:
+        """The entry that the dependency stands for itself, or None if there is none."""
+        return next(iter(self._made.values()), None)
 
 
 class LateSignature:
@@ -102,8 +107,27 @@ class LateSignature:
         return self._make(instance)
 
 
+class FirstScheme:
+    """The first security scheme of a dependency's manager, which the dependency itself stands for.
+
+    FastAPI solves each dependency of a route for each request, which takes longer than all that we do; so there is one
+    less. It unwraps what it calls, and asks what that has led to whether it is a security scheme.
+    """
+
+    def __get__(self, instance: Any, owner: type) -> SecurityScheme:  # noqa: ANN401 - whatever has `_schemes`
+        """Return the scheme.
+
+        Raises:
+            AttributeError: The class is asked, or the manager has no scheme.
+        """
+        first: SecurityScheme | None = None if instance is None else instance._schemes.first  # noqa: SLF001
+        if first is None:
+            raise AttributeError("__wrapped__")
+        return first
+
+
 def dependency_signature(schemes: Sequence[SecurityScheme]) -> inspect.Signature:
-    """Return what FastAPI shall see: the schemes as sub-dependencies, so that it lists each of them."""
+    """Return what FastAPI shall see: these schemes as sub-dependencies, so that it lists each of them."""
     keyword = inspect.Parameter.KEYWORD_ONLY
     return inspect.Signature(
         [

@@ -138,17 +138,15 @@ def origin_headers(scope: Scope) -> tuple[bytes | None, bytes | None, bytes | No
         if len(key) in {4, 6, 14} and key not in (b"accept", b"cookie"):
             name = key.lower()
             if name == b"origin":
-                if origin is not None or len(value) > MAX_SINGLE_BYTES:
-                    return None
-                origin = value
+                before, origin = origin, value
             elif name == b"host":
-                if host is not None or len(value) > MAX_SINGLE_BYTES:
-                    return None
-                host = value
+                before, host = host, value
             elif name == b"sec-fetch-site":
-                if site is not None or len(value) > MAX_SINGLE_BYTES:
-                    return None
-                site = value
+                before, site = site, value
+            else:
+                continue
+            if before is not None or len(value) > MAX_SINGLE_BYTES:
+                return None
     return origin, site, host
 
 

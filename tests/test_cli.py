@@ -315,6 +315,11 @@ class TestToken:
         assert (code, out, is_sentence(err)) == (2, "", True)
         assert SECRET not in err
 
+    def test_a_key_after_the_user_is_told_where_a_key_comes_from(self, command):
+        code, out, err = command("token", "ada", SECRET)
+        assert (code, out, is_sentence(err)) == (2, "", True)
+        assert "--key-env" in err
+
     @pytest.mark.parametrize(
         "given",
         [

@@ -2,7 +2,7 @@
 
 import json
 import re
-from argparse import ArgumentParser, ArgumentTypeError, Namespace
+from argparse import SUPPRESS, ArgumentParser, ArgumentTypeError, Namespace
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Final
@@ -29,6 +29,8 @@ _NOT_HERE: Final = {
 def configure_token(parser: ArgumentParser) -> None:
     """Add the arguments of `token`."""
     parser.add_argument("sub", metavar="SUB", help="whose token: what the user loader finds the user by")
+    # For a better answer than "unrecognized arguments".
+    parser.add_argument("key", nargs="?", help=SUPPRESS)
     parser.add_argument(
         "--scope", metavar="SCOPE", action="append", default=[], help="a scope that it grants; may be repeated"
     )
@@ -57,9 +59,14 @@ def token(args: Namespace, clock: Callable[[], float]) -> None:
     """Print a token alone on standard output, for `$(...)`, and what it is on standard error.
 
     Raises:
-        CommandError: A claim would be refused on reading.
+        CommandError: A claim would be refused on reading, or there is a second argument.
         RefusedError: The key cannot sign.
     """
+    if args.key is not None:
+        raise CommandError(
+            "a key is not passed as an argument, which others see in ps: "
+            "pass --key-env or --key-file, or type it when asked"
+        )
     key = read_key(args) or ask_for_secret(args)
     if not key.can_sign:
         raise RefusedError("this is a public key, which only verifies: a token is signed with the private one")

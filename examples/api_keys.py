@@ -1,6 +1,7 @@
 """An API on FastAPI for people and for their programs: people log in and make API keys, and programs show these.
 
-export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
+python -m pip install . fastapi python-multipart "pwdlib[argon2]" uvicorn
+export SECRET=$(asgi-login secret)
 uvicorn examples.api_keys:app
 curl -c jar -d username=ada -d "password=correct horse" http://localhost:8000/login
 curl -b jar -d name=backup -d scopes=orders:read http://localhost:8000/keys

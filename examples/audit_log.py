@@ -1,6 +1,7 @@
 """A site on Starlette with an audit log of its logins in SQLite, and counters for Prometheus.
 
-export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
+python -m pip install . prometheus-client starlette uvicorn
+export SECRET=$(asgi-login secret)
 uvicorn examples.audit_log:app
 curl -H "Authorization: Bearer nonsense" http://127.0.0.1:8000/
 curl -H "Authorization: Bearer $(asgi-login token ada --key-env SECRET)" http://127.0.0.1:8000/audit

@@ -1,6 +1,7 @@
 """An API on FastAPI, with tokens for its clients, the Authorize button in /docs, and a session for its own pages.
 
-export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
+python -m pip install . fastapi python-multipart "pwdlib[argon2]" uvicorn
+export SECRET=$(asgi-login secret)
 uvicorn examples.fastapi_app:app
 curl -d username=ada -d "password=correct horse" http://127.0.0.1:8000/token
 """

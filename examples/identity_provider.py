@@ -1,5 +1,6 @@
 """An API on FastAPI whose users log in at an identity provider. It accepts the access tokens of that provider.
 
+python -m pip install ".[issuers]" fastapi uvicorn
 export ISSUER=https://login.example.com AUDIENCE=https://api.example.com
 uvicorn examples.identity_provider:app
 """

@@ -1,5 +1,6 @@
 """An MCP server where everybody has notes of their own. Clients find out by themselves where they get a token.
 
+python -m pip install ".[issuers]" "mcp>=2.3" uvicorn
 export ISSUER=https://login.example.com URL=http://127.0.0.1:8000/mcp
 uvicorn examples.mcp_server:app
 """

@@ -1,6 +1,7 @@
 """News for logged-in users, by GraphQL subscriptions (Strawberry) and by Socket.IO: both log in with a first message.
 
-export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
+python -m pip install . python-socketio starlette strawberry-graphql "uvicorn[standard]"
+export SECRET=$(asgi-login secret)
 uvicorn examples.messages:app
 asgi-login token ada --scope news:write --key-env SECRET
 

@@ -1,6 +1,7 @@
 """A site on Quart with a login page and "remember me". Each use renews the login.
 
-export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
+python -m pip install . quart "pwdlib[argon2]" uvicorn
+export SECRET=$(asgi-login secret)
 uvicorn examples.quart_app:app
 """
 

@@ -1,5 +1,6 @@
 """Logins without a framework: a token endpoint, browser sessions, and a gate around everything else.
 
+python -m pip install . "pwdlib[argon2]" uvicorn
 uvicorn examples.raw_asgi_app:app
 curl -d username=ada -d "password=correct horse" http://127.0.0.1:8000/token
 """

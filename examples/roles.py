@@ -1,6 +1,7 @@
 """A wiki on Starlette with rules: editors write, owners delete their own pages, and only administrators see /admin.
 
-export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
+python -m pip install . starlette "pwdlib[argon2]" uvicorn
+export SECRET=$(asgi-login secret)
 uvicorn examples.roles:app
 curl -u "eve:correct horse" -X PUT http://127.0.0.1:8000/pages/tea
 """

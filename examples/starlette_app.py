@@ -1,6 +1,7 @@
 """A site on Starlette with a login page and "remember me". It redirects visitors to the login page, and back.
 
-export SECRET=$(python -c "import secrets; print(secrets.token_urlsafe(48))")
+python -m pip install . starlette python-multipart "pwdlib[argon2]" uvicorn
+export SECRET=$(asgi-login secret)
 uvicorn examples.starlette_app:app
 """
 

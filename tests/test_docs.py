@@ -7,8 +7,9 @@ The word after the language of a fenced block says what is done with it:
     python fragment    a part that is shown alone: compiled only
     python signature   in reference/api.md: compared with the source
     pycon              a doctest, in the namespace of the block before it on the page
-    console            commands after "$ " with their output, run by bash while the page's last complete file whose
-                       first line is "# app.py" is served; "..." stands for any text
+    console            commands after "$ " with their output, run by bash in a folder with the page's complete files
+                       whose first line is a name like "# app.py", while app.py is served at each port that they ask,
+                       with a Redis at hand if it needs one; "..." stands for any text
     sh                 commands for the reader to run, which install and start things: not run here
 
 Any other language is not code of ours.
@@ -37,6 +38,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.utils.functional import empty
+from stores.servers import PROGRAMS, Server
 
 import asgi_login
 import asgi_login.django
@@ -163,39 +165,71 @@ class Site:
         self.page = page
         self.folder = folder
         self.stack = stack
+        self.environment = environment()
         files = [block.text for block in blocks(page) if block.kind == "python"]
-        (folder / "app.py").write_text([text for text in files if text.startswith("# app.py\n")][-1] + added)
-        self.server = self._start([sys.executable, "-m", "uvicorn", "app:app", "--port", "0", "--no-access-log"])
+        for text in files:
+            if named := re.match(r"# (\w+\.py)\n", text):
+                (folder / named[1]).write_text(text.replace("RedisStore(", PATIENT_STORE))
+        with (folder / "app.py").open("a") as file:
+            file.write(added)
+        if needs_redis(page):
+            self.environment["STORE"] = self._start_redis()
+        asked = {port for command, _ in commands(page) for port in re.findall(r"127\.0\.0\.1:(80\d\d)", command)}
+        served = [sys.executable, "-m", "uvicorn", "app:app", "--port", "0", "--no-access-log"]
+        self.servers = {f"127.0.0.1:{port}": self._start(served) for port in asked}
+
+    def _start_redis(self) -> str:
+        redis = Server("redis", self.folder / "redis")
+        self.stack.callback(redis.kill)
+        return redis.start().url
 
     def _start(self, command: list[str]) -> "subprocess.Popen[str]":
         pipe = subprocess.PIPE
         process = subprocess.Popen(  # noqa: S603 - what the reader is told to run
-            command, cwd=self.folder, env=environment(), stdout=pipe, stderr=pipe, text=True
+            command, cwd=self.folder, env=self.environment, stdout=pipe, stderr=pipe, text=True
         )
         return self.stack.enter_context(process)
 
-    def listen(self) -> None:
-        """Wait until the server says where it listens."""
+    def listen(self) -> dict[str, str]:
+        """Wait until the servers say where they listen, and return that for each address of the page."""
+        return {address: self._listens(server) for address, server in self.servers.items()}
+
+    def _listens(self, server: "subprocess.Popen[str]") -> str:
         log = []
-        for line in self.server.stderr:
+        for line in server.stderr:
             log.append(line)
             if found := re.search(r"running on http://(127\.0\.0\.1:[0-9]+)", line):
-                self.address = found[1]
-                break
-        else:
-            raise AssertionError("".join(log))
+                return found[1]
+        raise AssertionError("".join(log))
 
     def run_commands(self) -> None:
-        """Start the commands as soon as the server listens."""
-        self.listen()
+        """Start the commands as soon as the servers listen."""
+        self.addresses = self.listen()
         script = f"printf '%s' '{self.MARK}'\n".join(f"{command}\n" for command, _ in commands(self.page))
-        self.bash = self._start(["bash", "-c", script.replace("127.0.0.1:8000", self.address)])
+        for shown, have in self.addresses.items():
+            script = script.replace(shown, have)
+        self.bash = self._start(["bash", "-c", script])
 
     def printed(self) -> list[str]:
         """Return what each command prints."""
         output, errors = self.bash.communicate(timeout=60)
         assert self.bash.returncode == 0, errors
-        return output.replace(self.address, "127.0.0.1:8000").split(self.MARK)
+        for shown, have in self.addresses.items():
+            output = output.replace(have, shown)
+        return output.split(self.MARK)
+
+    def stop(self) -> None:
+        """Stop the servers."""
+        for server in self.servers.values():
+            server.terminate()
+
+
+# Where much else runs, 250 milliseconds, the default, can be too short.
+PATIENT_STORE = "RedisStore(timeout=__import__('datetime').timedelta(seconds=9), url_or_client="
+
+
+def needs_redis(page: Path) -> bool:
+    return any("RedisStore(" in block.text for block in blocks(page) if block.text.startswith("# app.py\n"))
 
 
 def environment() -> dict[str, str]:
@@ -211,18 +245,21 @@ def sites(tmp_path_factory) -> Iterator[dict[Path, Site]]:
         pytest.skip("the commands in the documents need bash and curl")
     with ExitStack() as stack:
         # All at once: most of their time is spent in importing frameworks.
-        served = {page: Site(page, tmp_path_factory.mktemp("page"), stack) for page in PAGES_WITH_COMMANDS}
+        pages = [page for page in PAGES_WITH_COMMANDS if PROGRAMS["redis"] or not needs_redis(page)]
+        served = {page: Site(page, tmp_path_factory.mktemp("page"), stack) for page in pages}
         try:
             for site in served.values():
                 site.run_commands()
             yield served
         finally:
             for site in served.values():
-                site.server.terminate()
+                site.stop()
 
 
 @of_pages(PAGES_WITH_COMMANDS)
 def test_the_commands_of_a_page_print_what_the_page_says(page, sites):
+    if page not in sites:
+        pytest.skip("the commands of this page need redis-server")
     for (command, output), printed in zip(commands(page), sites[page].printed(), strict=True):
         shown, have = comparable(output), comparable(printed)
         assert matches(shown, have), f"$ {command}\n{have}\n\nbut the page says:\n{shown}"

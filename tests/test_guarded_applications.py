@@ -31,9 +31,9 @@ def serve(tmp_path_factory):
             if name not in clients:
                 parts = [block.text for block in test_docs.blocks(PAGE)[1:] if f" {name}" in block.text]
                 site = test_docs.Site(PAGE, tmp_path_factory.mktemp(name), stack, parts[-1])
-                stack.callback(site.server.terminate)
-                site.listen()
-                clients[name] = stack.enter_context(httpx.Client(base_url=f"http://{site.address}"))
+                stack.callback(site.stop)
+                (address,) = site.listen().values()
+                clients[name] = stack.enter_context(httpx.Client(base_url=f"http://{address}"))
             return clients[name]
 
         yield serve

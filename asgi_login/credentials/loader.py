@@ -2,7 +2,6 @@
 
 import hashlib
 import math
-import re
 import secrets
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -23,11 +22,11 @@ from asgi_login.tokens import (
     VerifiedToken,
     check_times,
 )
+from asgi_login.transports import CONTROLS
 
 # Later than any NumericDate that a token may say.
 _NEVER: Final = MAX_NUMERIC_DATE + 1
 # PostgreSQL raises at a NUL in a text, and a log file takes a line break for the next line.
-_CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 # As many as a manager keeps of its tokens by default.
 _CACHE_SIZE: Final = 4_096
 
@@ -99,7 +98,7 @@ class CredentialLoader:
             text = credential.decode()
         except UnicodeDecodeError:
             raise InvalidToken("the credential is not UTF-8", reason_code="malformed_request") from None
-        if _CONTROLS.search(text):
+        if CONTROLS.search(text):
             raise InvalidToken("the credential has a control character", reason_code="malformed_request")
         grant = await self._call(text, scope=scope)
         if grant is None:

@@ -6,7 +6,7 @@ sent with a cookie may act for its user, and `origin_check` warns if a proxy may
 together.
 """
 
-from asgi_login.transports.basic import BasicTransport, decode_basic
+from asgi_login.transports.basic import CONTROLS, BasicTransport, decode_basic
 from asgi_login.transports.bearer import BearerTransport
 from asgi_login.transports.checks import check_transports
 from asgi_login.transports.cookie import CookieTooLongError, CookieTransport, SameSite
@@ -17,6 +17,7 @@ from asgi_login.transports.protocol import Transport
 from asgi_login.transports.set_cookie import put_cookie
 
 __all__ = [
+    "CONTROLS",
     "BasicTransport",
     "BearerTransport",
     "CookieTooLongError",

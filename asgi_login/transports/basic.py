@@ -9,7 +9,7 @@ from asgi_login.scope import MAX_AUTHORIZATION_BYTES, OWS, GivenScope, header_va
 from asgi_login.transports.protocol import SetOnce, check_name
 
 # RFC 7617 §2: neither the name nor the password may hold one.
-_CONTROLS = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+CONTROLS: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
 class BasicTransport(SetOnce):
@@ -54,7 +54,7 @@ class BasicTransport(SetOnce):
         except ValueError:
             # From None: what the decoder says may hold the credential.
             raise _malformed("Basic: no UTF-8 text in base64") from None
-        if ":" not in text or _CONTROLS.search(text):
+        if ":" not in text or CONTROLS.search(text):
             raise _malformed("Basic: no name and password, or a control character")
         return credential
 

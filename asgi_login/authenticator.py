@@ -10,8 +10,8 @@
 """
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+from collections.abc import Callable
+from typing import Final, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
 from asgi_login.auth import AnyAuth, Auth, auth_of_config, token_of
@@ -19,6 +19,7 @@ from asgi_login.config import Config
 from asgi_login.credentials import OpaqueCredential, original
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
 from asgi_login.events import EventKind
+from asgi_login.readers import Credential, first_token, readers_of
 from asgi_login.scope import (
     NO_COOKIES,
     NO_LINES,
@@ -35,11 +36,8 @@ from asgi_login.transports import BearerTransport, CookieTransport, Transport
 UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """The Auth of a request, and the cookies to write back because a session was renewed or has ended."""
-Credential: TypeAlias = tuple[Transport, bytes | AuthError]
-"""The transport that found a token, and the token, an OpaqueCredential, or the error of a malformed one."""
 Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
 """Returns the session, renewed if it is due, and the cookie to write: `renew_session`, or `keep_session`."""
-_Reader: TypeAlias = tuple[Transport, Callable[[Sequence[bytes]], bytes | None] | None]
 
 # What events call a transport that is no transport of the manager's.
 REMEMBER_TOKEN: Final = "remember_token"  # noqa: S105 - a name
@@ -88,13 +86,13 @@ class Authenticator(Generic[UserT]):
     def _read_transports(self) -> None:
         config = self.config
         # A header that the client set on purpose comes before a cookie that the browser attached by itself.
-        self._headers = _readers(BearerTransport, (one for one in config.transports if not one.ambient))
+        self._headers = readers_of(BearerTransport, (one for one in config.transports if not one.ambient))
         ambient = [one for one in config.transports if one.ambient]
         # A header still comes before a cookie, as Basic does.
         ambient.sort(key=lambda one: isinstance(original(one), CookieTransport))
         if config.remember_cookie is not None and config.tokens.keys.can_sign:
             ambient.append(config.remember_cookie)
-        self._cookies = _readers(CookieTransport, ambient)
+        self._cookies = readers_of(CookieTransport, ambient)
         self.reads_lines_only: bool = all(read for _, read in (*self._headers, *self._cookies))
 
     def find(self, scope: Scope) -> Credential | None:
@@ -102,16 +100,16 @@ class Authenticator(Generic[UserT]):
         lines = credential_lines(scope)
         if lines is None or (lines is NO_LINES and self.reads_lines_only):
             return None
-        found = _first_token(self._headers, scope, lines[0]) if lines[0] or not self.reads_lines_only else None
-        return found or _first_token(self._cookies, scope, lines[1])
+        found = first_token(self._headers, scope, lines[0]) if lines[0] or not self.reads_lines_only else None
+        return found or first_token(self._cookies, scope, lines[1])
 
     def find_in_headers(self, scope: Scope, lines: CredentialLines) -> Credential | None:
         """Return the token that the client put into a header, or None."""
-        return _first_token(self._headers, scope, lines[0])
+        return first_token(self._headers, scope, lines[0])
 
     def find_in_cookies(self, scope: Scope, lines: CredentialLines) -> Credential | None:
         """Return the token that the browser attached by itself, or None; the remember token comes last."""
-        return _first_token(self._cookies, scope, lines[1])
+        return first_token(self._cookies, scope, lines[1])
 
     # Every check stands here, in one visible order.
     async def authenticate(self, scope: Scope, credential: Credential) -> Outcome[UserT]:  # noqa: C901, PLR0911, PLR0912
@@ -311,47 +309,7 @@ class Authenticator(Generic[UserT]):
         return auth, cookies
 
 
-def _readers(ours: type[BearerTransport | CookieTransport], transports: Iterable[Transport]) -> tuple[_Reader, ...]:
-    """Pair each transport with its method that reads a token from the lines.
-
-    A subclass of a built-in transport may read something else, so it gets the whole scope, like any other transport.
-    """
-    return tuple((one, one.read if isinstance(one, ours) and type(one) is ours else None) for one in transports)
-
-
-def _first_token(readers: tuple[_Reader, ...], scope: Scope, lines: Sequence[bytes]) -> Credential | None:
-    for transport, read in readers:
-        try:
-            token: object
-            if read is None:
-                token = _extracted(transport, scope)
-            elif lines:
-                token = read(lines)
-            else:
-                continue
-            if token:
-                return transport, token if type(token) is bytes else _to_bytes(token)
-        except AuthError as error:
-            return transport, error.again()
-    return None
-
-
-def _extracted(transport: Any, scope: Scope) -> object:  # noqa: ANN401 - what the application wrote returns anything
-    return transport.extract(scope)
-
-
 def _trusted_origins(transport: Transport) -> frozenset[bytes]:
     """Return the trusted origins of a transport; the application's own transports may have none."""
     origins: frozenset[bytes] | None = getattr(transport, "trusted_origins", None)
     return _NO_ORIGINS if origins is None else origins
-
-
-def _to_bytes(token: object) -> bytes:
-    if isinstance(token, bytes):
-        return token if isinstance(token, OpaqueCredential) else bytes(token)
-    if not isinstance(token, str):
-        raise TypeError(f"a transport's extract() returns a str, bytes or None, not {type(token).__name__}")
-    try:
-        return token.encode("ascii")
-    except UnicodeEncodeError:
-        raise InvalidToken("not ASCII", reason_code="malformed_token") from None

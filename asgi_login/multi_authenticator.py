@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from asgi_login.auth import AnyAuth, blocking_error, settings_of, with_others
-from asgi_login.authenticator import Authenticator, Credential, Outcome
+from asgi_login.authenticator import Authenticator, Outcome
 from asgi_login.errors import InvalidToken
+from asgi_login.readers import Credential
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
 
 _ROUNDS: Final[tuple[Callable[..., Credential | None], ...]] = (

@@ -20,6 +20,7 @@ MODULES = (
     "exchange/websocket_record",
     "loader/loader",
     "multi_authenticator",
+    "readers",
     "scope",
     "sessions/fingerprint",
     "sessions/session",

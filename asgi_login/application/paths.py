@@ -15,13 +15,13 @@ def under(scope: Scope, prefixes: tuple[str, ...]) -> bool:
     The server's root path is taken off first, once. A path with `.` or `..` in it lies below nothing: what it stands
     for is decided by whoever resolves it.
     """
-    root = server_root(scope)
-    path = path_below_root(scope)
+    path: str = scope["path"]
     for prefix in prefixes:
-        if path == prefix or (path.startswith(prefix) and path[len(prefix)] == "/" and prefix != "/"):
+        # The first question rules out nearly every request, whatever its root path is.
+        if prefix in path and _leads(prefix, path_below_root(scope)):
             # By substrings: a client chooses how many segments there are.
-            whole = f"{scope['path']}/"
-            return "/./" not in whole and "/../" not in whole and not _covers_root(scope, root + prefix)
+            whole = f"{path}/"
+            return "/./" not in whole and "/../" not in whole and not _covers_root(scope, server_root(scope) + prefix)
     return False
 
 
@@ -79,6 +79,11 @@ def _below(path: str, root: str) -> str:
     # Litestar routes by what follows it, wherever it is. A client that can choose it (daphne takes it from a header)
     # must not reach one page by the name of another.
     return path if root == "/" or root not in path else ""
+
+
+def _leads(prefix: str, path: str) -> bool:
+    """Tell whether a path is a prefix, or below it."""
+    return path == prefix or (path.startswith(prefix) and path[len(prefix)] == "/" and prefix != "/")
 
 
 def _covers_root(scope: Scope, prefix: str) -> bool:

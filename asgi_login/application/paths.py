@@ -1,12 +1,13 @@
 """Paths of the application: which of its settings a request falls under, whatever prefix it is served below."""
 
 from collections.abc import Iterable
+from typing import Final
 from urllib.parse import quote
 
 from asgi_login.scope import Scope
 
 # RFC 3986 §3.3: what a path may hold as it is.
-_PATH_SAFE = "/:@!$&'()*+,;=~-._"
+_PATH_SAFE: Final = "/:@!$&'()*+,;=~-._"
 
 
 def under(scope: Scope, prefixes: tuple[str, ...]) -> bool:

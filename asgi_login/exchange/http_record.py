@@ -45,9 +45,7 @@ class HTTPRecord(RequestRecord):
             if self.changes is None and not self.varying:
                 self.has_started = True
                 return send(message)
-            if self.changes is not None and self.changes.writes:
-                return self._write_and_start(message)
-            return send(start_of_response(message, self))
+            return self._start(message)
         if kind == "http.response.body":
             is_last = not (message.get("more_body", False) or self._has_trailers)
         else:
@@ -55,9 +53,17 @@ class HTTPRecord(RequestRecord):
         if is_last:
             # What runs after this is a background task: no gate can keep anybody out any more.
             self.is_open = False
+            if self.changes is not None or self.refusal is not None:
+                self.close()
         if self.watch is not None and kind in _PARTS and self.watch.concerns(message):
             return self._send_while_logged_in(self.watch, message)
         return send(message)
+
+    def _start(self, message: Message) -> Awaitable[None]:
+        """Start a response that we add to."""
+        if self.changes is not None and self.changes.writes:
+            return self._write_and_start(message)
+        return self._send(start_of_response(message, self))
 
     async def _write_and_start(self, message: Message) -> None:
         """Start the response once the store knows; a logout never claims what was not done."""

@@ -3,7 +3,7 @@
 import logging
 import sys
 from collections.abc import Awaitable, Callable
-from typing import NoReturn
+from typing import Final, NoReturn
 
 from asgi_login.asgi_types import AnyScope
 from asgi_login.auth import NO_MIDDLEWARE, AnyAuth, auth_of_config, held_open, identities_of
@@ -14,7 +14,7 @@ from asgi_login.exchange.changes import Changes
 from asgi_login.exchange.watch import Watch
 from asgi_login.scope import NO_COOKIES, Cookies, HasScope, Scope, Send, request_line, scope_of
 
-_log = logging.getLogger("asgi_login")
+_log: Final = logging.getLogger("asgi_login")
 
 
 class RequestRecord(Holder):

@@ -1,6 +1,7 @@
 """One websocket, with the right close or denial where a gate has refused and the application could not say so."""
 
 from collections.abc import Awaitable
+from typing import Final
 
 from asgi_login.asgi_types import ASGIApp
 from asgi_login.auth import AnyAuth
@@ -16,7 +17,7 @@ from asgi_login.exchange.watch import is_caused_by_end
 from asgi_login.scope import Cookies, Message, Receive, Scope, Send
 
 # How frameworks close a websocket whose handler fails with an exception that they do not know.
-_FAILURES = frozenset({1000, 1011, 4500})
+_FAILURES: Final = frozenset({1000, 1011, 4500})
 
 
 class WebSocketRecord(RequestRecord):

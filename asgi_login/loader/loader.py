@@ -4,7 +4,7 @@ import inspect
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 from types import AsyncGeneratorType, GeneratorType
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, cast
 
 from asgi_login.errors import InvalidToken
 from asgi_login.loader.django_connections import await_for_django, is_django_loaded
@@ -46,14 +46,16 @@ class UserLoader:
         user_class: Of the last user, if nothing needs to be asked of another of that class: one that cannot be awaited,
             says itself what it is, and is nothing that a failed check leaves behind. The check costs as much as all
             other steps. Before the first user it is that of None.
+        by_sub: The application's function itself, if `call` would do nothing but call it with the `sub`, or None.
         takes_scope: Whether the function takes the scope.
         plain_class: Of the last user that was a str, a dict or another builtin, which is a user unless it is empty.
     """
 
-    __slots__ = ("call", "plain_class", "takes_scope", "user_class")
+    __slots__ = ("by_sub", "call", "plain_class", "takes_scope", "user_class")
 
     def __init__(self) -> None:
         self.call: Callable[[str, Scope, Claims], Awaitable[Any]] = _no_loader
+        self.by_sub: Callable[[str], Awaitable[Any]] | None = None
         self.user_class: type = type(None)
         self.plain_class: type = type(None)
         self.takes_scope: bool = False
@@ -82,10 +84,13 @@ class UserLoader:
         extras = _check_call(function, args, kwargs)
         self.takes_scope = "scope" in extras
         begin: Callable[..., Any] = _adapted(function, args, kwargs, extras)
+        self.by_sub = None
         if not is_async_callable(function):
             begin = partial(_in_thread, Threads(), begin)
         elif is_django_loaded():
             begin = partial(_for_django, begin)
+        elif not (args or kwargs or extras or sub_type):
+            self.by_sub = cast("Callable[[str], Awaitable[Any]]", function)
         self.call = begin if sub_type is None else partial(_parsed_first, sub_type, begin)
 
     def default_to_subject(self) -> None:

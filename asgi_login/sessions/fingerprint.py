@@ -2,6 +2,7 @@
 
 from functools import lru_cache
 from ipaddress import IPv6Address, ip_address, ip_network
+from typing import Final
 
 from asgi_login.scope import Scope, header
 
@@ -25,7 +26,7 @@ def fingerprint(scope: Scope) -> bytes:
     return network + b"\0" + (header(scope, b"user-agent") or b"")
 
 
-_MAX_ADDRESS = 64
+_MAX_ADDRESS: Final = 64
 
 
 @lru_cache(maxsize=4096)

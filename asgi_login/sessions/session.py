@@ -9,7 +9,7 @@ import logging
 import math
 from collections.abc import Mapping
 from hashlib import blake2b
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from asgi_login.config import Config
 from asgi_login.errors import InvalidToken
@@ -28,13 +28,15 @@ from asgi_login.tokens import (
 )
 from asgi_login.transports import CookieTooLongError, CookieTransport
 
-log: logging.Logger = logging.getLogger("asgi_login")
+log: Final[logging.Logger] = logging.getLogger("asgi_login")
 
-_COOKIE_KINDS = frozenset({ACCESS, SESSION})
+_COOKIE_KINDS: Final = frozenset({ACCESS, SESSION})
 # Ordinary clients are described by some hundred bytes; a proxy lets some thousand through.
-_MAX_KEPT_CLIENT = 512
+_MAX_KEPT_CLIENT: Final = 512
+# Looked up once.
+_are_equal: Final = hmac.compare_digest
 # Each token gets its own.
-_OWN_CLAIMS = frozenset({"iss", "aud", "exp", "iat", "jti"})
+_OWN_CLAIMS: Final = frozenset({"iss", "aud", "exp", "iat", "jti"})
 
 
 def read_session(config: Config, token: bytes) -> VerifiedToken:
@@ -92,7 +94,7 @@ def is_same_client(config: Config, scope: Scope, token: VerifiedToken) -> bool:
     if describe is None:
         return True
     client = describe(scope)
-    if memo.client is not None and hmac.compare_digest(client, memo.client):
+    if memo.client is not None and _are_equal(client, memo.client):
         return True
     key = _key(config, token)
     # A retired key may be here as a public key only. Then nothing can be compared, and the client counts as changed.
@@ -267,4 +269,4 @@ def _keyed(key: Key, label: str, value: bytes) -> str:
 
 
 def _equal(claimed: object, expected: str) -> bool:
-    return isinstance(claimed, str) and hmac.compare_digest(claimed.encode(), expected.encode())
+    return isinstance(claimed, str) and _are_equal(claimed.encode(), expected.encode())

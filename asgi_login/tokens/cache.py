@@ -1,11 +1,11 @@
 """A cache of what was found out about a credential, so that the same bytes are not verified again."""
 
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
 
 ValueT = TypeVar("ValueT")
 
 # Envoy's bound: longer tokens are rare, and cost more to keep than to verify.
-MAX_CACHED_BYTES = 4_096
+MAX_CACHED_BYTES: Final = 4_096
 
 
 class Cache(Generic[ValueT]):

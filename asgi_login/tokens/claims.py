@@ -19,10 +19,10 @@ MAX_NUMERIC_DATE: Final = 253_402_300_799
 MAX_LEEWAY: Final = timedelta(minutes=5)
 
 # No C0, DEL or C1 control (log injection), no lone surrogate (it cannot be stored or logged).
-_NO_TEXT = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
-_SCOPE_TOKEN = r"[\x21\x23-\x5b\x5d-\x7e]+"  # noqa: S105 - RFC 6749 §3.3
-_SCOPE = re.compile(_SCOPE_TOKEN)
-_SCOPES = re.compile(rf"(?:{_SCOPE_TOKEN}(?: {_SCOPE_TOKEN})*)?")
+_NO_TEXT: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_SCOPE_TOKEN: Final = r"[\x21\x23-\x5b\x5d-\x7e]+"  # noqa: S105 - RFC 6749 §3.3
+_SCOPE: Final = re.compile(_SCOPE_TOKEN)
+_SCOPES: Final = re.compile(rf"(?:{_SCOPE_TOKEN}(?: {_SCOPE_TOKEN})*)?")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

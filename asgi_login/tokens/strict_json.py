@@ -7,9 +7,9 @@ read such a text differently, one checks something else than the other acts on.
 import json
 import math
 from types import MappingProxyType
-from typing import NoReturn, cast
+from typing import Final, NoReturn, cast
 
-MAX_DEPTH = 32
+MAX_DEPTH: Final = 32
 
 
 class InvalidJSON(ValueError):
@@ -85,4 +85,4 @@ def _no_constant(name: str) -> NoReturn:
     raise InvalidJSON(f"{name} is not JSON")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant)
+_DECODER: Final = json.JSONDecoder(object_pairs_hook=_unique, parse_float=_finite, parse_constant=_no_constant)

@@ -11,7 +11,7 @@ from typing import Final
 from asgi_login.scope import Scope, origin_headers
 
 NOT_THIS_HOST: Final = "Origin is not this host"
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
@@ -51,10 +51,10 @@ def _is_own_origin(scope: Scope, origin: bytes, host: bytes) -> bool:
 # Scheme, then a name, an IPv4 or a bracketed IPv6 address, then perhaps a port, as browsers serialize an origin
 # (RFC 6454 §6.2): lower case, international names in their xn-- form, never a path, query or user. Extensions of
 # browsers and applications around a web view have schemes of their own: chrome-extension, capacitor, tauri.
-_ORIGIN = r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
-_DEFAULT_PORT = {"http": "80", "https": "443"}
-_NOBODYS = "is what files, sandboxed frames and others send that belong to no site: any page can send it"
-_NEVER_SENT = {
+_ORIGIN: Final = r"([a-z][a-z0-9+.-]*)://(?:[a-z0-9._-]+|\[[0-9a-f:.]+\])(?::([0-9]{1,5}))?"
+_DEFAULT_PORT: Final = {"http": "80", "https": "443"}
+_NOBODYS: Final = "is what files, sandboxed frames and others send that belong to no site: any page can send it"
+_NEVER_SENT: Final = {
     "null": _NOBODYS,
     "file": f"has no origin: its pages send 'null', and that {_NOBODYS}",
     "data": f"has no origin: its pages send 'null', and that {_NOBODYS}",

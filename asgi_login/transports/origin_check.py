@@ -10,7 +10,7 @@ from asgi_login.transports.csrf import NOT_THIS_HOST, check_origin
 
 # Seconds. Whoever attacks us must not fill the log, and whoever sets up a proxy tries again within a minute.
 _AT_MOST_EVERY: Final = 60
-_log = logging.getLogger("asgi_login")
+_log: Final = logging.getLogger("asgi_login")
 
 
 class OriginCheck:

@@ -10,8 +10,9 @@
 """
 
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Final, Generic, TypeAlias, TypeVar, cast
+from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
 from asgi_login.auth import AnyAuth, Auth, auth_of_config, token_of
@@ -19,6 +20,7 @@ from asgi_login.config import Config
 from asgi_login.credentials import OpaqueCredential, original
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
 from asgi_login.events import EventKind
+from asgi_login.loader import UserLoader
 from asgi_login.readers import Credential, first_token, readers_of
 from asgi_login.scope import (
     NO_COOKIES,
@@ -30,8 +32,8 @@ from asgi_login.scope import (
     request_line,
 )
 from asgi_login.stores import Revocation
-from asgi_login.tokens import ACCESS, REMEMBER, SESSION, UnknownKey, VerifiedToken
-from asgi_login.transports import BearerTransport, CookieTransport, Transport
+from asgi_login.tokens import ACCESS, REMEMBER, SESSION, TokenCodec, UnknownKey, VerifiedToken
+from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport
 
 UserT = TypeVar("UserT")
 Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
@@ -42,10 +44,40 @@ Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
 # What events call a transport that is no transport of the manager's.
 REMEMBER_TOKEN: Final = "remember_token"  # noqa: S105 - a name
 _NO_ORIGINS: Final[frozenset[bytes]] = frozenset()
-_log = logging.getLogger("asgi_login")
+_log: Final = logging.getLogger("asgi_login")
 
 
-class Authenticator(Generic[UserT]):
+class AnyAuthenticator(ABC):
+    """What the middleware asks: the authenticator of one manager, or of several.
+
+    Attributes:
+        anonymous: The Auth of a request without a credential.
+    """
+
+    __slots__ = ("anonymous",)
+
+    def __init__(self, anonymous: AnyAuth) -> None:
+        self.anonymous: AnyAuth = anonymous
+
+    @abstractmethod
+    def find(self, scope: Scope) -> object | None:
+        """Return what a request has of credentials, for `authenticate`, or None if it is anonymous."""
+
+    @abstractmethod
+    async def authenticate(self, scope: Scope, found: Any) -> Outcome[Any]:  # noqa: ANN401 - what `find` has found
+        """Return who sent the request."""
+
+    @property
+    @abstractmethod
+    def settles(self) -> bool:
+        """Whether `settle` has anything to decide."""
+
+    @abstractmethod
+    async def settle(self, scope: Scope, auth: AnyAuth, cookies: Cookies) -> Cookies:
+        """Return those of the cookies that are to be sent, as the response starts."""
+
+
+class Authenticator(AnyAuthenticator, Generic[UserT]):
     """Finds out who sent a request, for one manager.
 
     Args:
@@ -64,10 +96,14 @@ class Authenticator(Generic[UserT]):
         "_cookies",
         "_headers",
         "_is_alone",
+        "_is_stamped",
+        "_loader",
+        "_origins",
         "_renew",
+        "_revocation",
         "_subscription",
+        "_tokens",
         "_writes",
-        "anonymous",
         "config",
         "reads_lines_only",
     )
@@ -79,7 +115,13 @@ class Authenticator(Generic[UserT]):
         self._writes = writes
         self._is_alone = is_alone
         self._renew = renew
-        self.anonymous: Auth[UserT] = Auth(config)
+        # Each of them is asked for at each request, and here compiled code knows what it is.
+        self._tokens: TokenCodec = config.tokens
+        self._loader: UserLoader = config.loader
+        self._origins: OriginCheck = config.origins
+        self._revocation: Revocation | None = config.revocation
+        self._is_stamped = config.sessions is not None and config.sessions.stamp is not None
+        super().__init__(Auth(config))
         self._read_transports()
         self._subscription = config.all_transports.subscribe(self._read_transports)
 
@@ -112,33 +154,35 @@ class Authenticator(Generic[UserT]):
         return first_token(self._cookies, scope, lines[1])
 
     # Every check stands here, in one visible order.
-    async def authenticate(self, scope: Scope, credential: Credential) -> Outcome[UserT]:  # noqa: C901, PLR0911, PLR0912
+    async def authenticate(self, scope: Scope, found: Credential) -> Outcome[UserT]:  # noqa: C901, PLR0911, PLR0912
         """Return who sent a request with this credential: an identity, or refused with the reason; steps 2 to 6.
 
         Raises:
             Exception: Whatever the application's user loader raises, but for an AuthError.
             RuntimeError: No user loader is registered.
         """
-        config, (transport, found) = self.config, credential
+        config, (transport, credential) = self.config, found
         ambient, same_client = transport.ambient, True
         try:
-            if type(found) is not bytes:
-                if isinstance(found, AuthError):
-                    return self._refused(scope, transport, found)
-                token = await self._ask_application(scope, transport, cast("OpaqueCredential", found))
+            if type(credential) is not bytes:
+                if isinstance(credential, AuthError):
+                    return self._refused(scope, transport, credential)
+                token = await self._ask_application(scope, transport, cast("OpaqueCredential", credential))
             else:
                 try:
-                    token = self._verify(scope, transport, found) if ambient else config.tokens.verify(found)
+                    token = self._verify(scope, transport, credential) if ambient else self._tokens.verify(credential)
                 except UnknownKey as unknown:
                     # Another issuer has changed its keys, or they were not asked for yet: once, then nobody knows it.
                     await unknown.learn()
-                    token = self._verify(scope, transport, found)
+                    token = self._verify(scope, transport, credential)
                 if ambient:
                     if token.kind == REMEMBER:
                         # The restored session is written into the session cookie, whichever cookie was read.
                         transport = config.session_cookie or transport
                     # Before the loader runs: a forged request must not even reach the database.
-                    problem = config.origins.problem(scope, _trusted_origins(transport))
+                    # The application's own transports may have none.
+                    trusted = getattr(transport, "trusted_origins", None) or _NO_ORIGINS
+                    problem = self._origins.problem(scope, trusted)
                     if problem is not None:
                         raise CrossOriginRequest(problem)
                     same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
@@ -147,13 +191,13 @@ class Authenticator(Generic[UserT]):
         except AuthError as error:
             return self._refused(scope, transport, error.again())
         try:
-            if config.revocation is not None and not config.revocation.clears(token):
-                ended = await self._ended(config.revocation, scope, transport, token)
+            loader = self._loader
+            if self._revocation is not None and not self._revocation.clears(token):
+                ended = await self._ended(self._revocation, scope, transport, token)
                 if ended is not None:
                     return ended
-            loader = config.loader
-            load = loader.call
-            user: UserT | None = await load(token.sub, scope, token.claims)
+            load, load_by_sub = loader.call, loader.by_sub
+            user: UserT | None = await (load_by_sub(token.sub) if load_by_sub else load(token.sub, scope, token.claims))
             kind: type = type(user)
             if kind is not loader.user_class and not (kind is loader.plain_class and user):
                 user = await loader.finish(user)
@@ -175,7 +219,8 @@ class Authenticator(Generic[UserT]):
         """Return what a credential loader knows of a credential that is no token."""
         if transport.ambient:
             # It may ask a database, which a forged request must not reach.
-            problem = self.config.origins.problem(scope, _trusted_origins(transport))
+            trusted = getattr(transport, "trusted_origins", None) or _NO_ORIGINS
+            problem = self.config.origins.problem(scope, trusted)
             if problem is not None:
                 raise CrossOriginRequest(problem)
         return await credential.load(scope)
@@ -200,7 +245,7 @@ class Authenticator(Generic[UserT]):
     ) -> Outcome[UserT]:
         """Continue, renew, restore or end a session: step 6."""
         config = self.config
-        if not sessions.has_same_stamp(config, token, user):
+        if self._is_stamped and not sessions.has_same_stamp(config, token, user):
             gone = InvalidToken("the user's stamp has changed", reason_code="stamp_changed")
             return self._refused(scope, transport, gone, token, self._deletions(token))
         if token.kind == REMEMBER:
@@ -307,9 +352,3 @@ class Authenticator(Generic[UserT]):
             name = REMEMBER_TOKEN if token is not None and token.kind == REMEMBER else transport.name
             self.config.events.tell("refused", scope, token, transport=name, reason=error.reason_code)
         return auth, cookies
-
-
-def _trusted_origins(transport: Transport) -> frozenset[bytes]:
-    """Return the trusted origins of a transport; the application's own transports may have none."""
-    origins: frozenset[bytes] | None = getattr(transport, "trusted_origins", None)
-    return _NO_ORIGINS if origins is None else origins

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from asgi_login.auth import AnyAuth, blocking_error, settings_of, with_others
-from asgi_login.authenticator import Authenticator, Outcome
+from asgi_login.authenticator import AnyAuthenticator, Authenticator, Outcome
 from asgi_login.errors import InvalidToken
 from asgi_login.readers import Credential
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
@@ -15,21 +15,18 @@ _ROUNDS: Final[tuple[Callable[..., Credential | None], ...]] = (
 )
 
 
-class MultiAuthenticator:
+class MultiAuthenticator(AnyAuthenticator):
     """Finds out who sent a request, for each of several managers.
 
     Args:
         authenticators: Those of the managers, in the order in which they are asked.
-
-    Attributes:
-        anonymous: The Auth of a request without a credential.
     """
 
-    __slots__ = ("_authenticators", "_reads_lines_only", "_subscriptions", "anonymous")
+    __slots__ = ("_authenticators", "_reads_lines_only", "_subscriptions")
 
     def __init__(self, authenticators: Sequence[Authenticator[Any]]) -> None:
         self._authenticators = authenticators
-        self.anonymous: AnyAuth = self._choose({})
+        super().__init__(self._choose({}))
         self._look()
         # After the authenticators themselves, which have subscribed before.
         self._subscriptions = [one.config.all_transports.subscribe(self._look) for one in authenticators]
@@ -42,7 +39,7 @@ class MultiAuthenticator:
         lines = credential_lines(scope)
         return None if lines is NO_LINES and self._reads_lines_only else lines
 
-    async def authenticate(self, scope: Scope, lines: CredentialLines) -> Outcome[Any]:
+    async def authenticate(self, scope: Scope, found: CredentialLines) -> Outcome[Any]:
         """Return the first identity, or else the first refusal. It holds the outcomes of the other managers.
 
         The headers of every manager are read before any cookie. If no manager accepts a token in a header, cookies are
@@ -59,7 +56,7 @@ class MultiAuthenticator:
             refused: set[object] = set()
             for one in self._authenticators:
                 name = one.config.name
-                credential = None if name in outcomes else find(one, scope, lines)
+                credential = None if name in outcomes else find(one, scope, found)
                 if credential is None:
                     continue
                 outcomes[name], cookies = await one.authenticate(scope, credential)

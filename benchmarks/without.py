@@ -17,9 +17,9 @@ _MODULES = {
     "asgi_login.authenticator",
     "asgi_login.exchange.http_record",
     "asgi_login.exchange.record",
-    "asgi_login.middleware",
+    "asgi_login.request_handler",
 }
-_ATTRIBUTES = {"revocation", "listed", "watch", "_end_connections"}
+_ATTRIBUTES = {"_revocation", "listed", "watch", "_end_connections"}
 
 
 def library_without_stores() -> ModuleType:

@@ -11,6 +11,7 @@ from setuptools import find_packages, setup
 # an object, and checked with a sentence. And in one function, each exception that is caught has a name of its own.
 MODULES = (
     "application/paths",
+    "auth/facts",
     "auth/outcome",
     "authenticator",
     "current",
@@ -21,6 +22,7 @@ MODULES = (
     "loader/loader",
     "multi_authenticator",
     "readers",
+    "request_handler",
     "scope",
     "sessions/fingerprint",
     "sessions/session",

@@ -384,9 +384,11 @@ NOT_PROMISED = {
 INTERNAL_BASES = {
     *(
         "ABC",
+        "AuthFacts",
         "ForeignKeys",
         "InHand[UserT]",
         "LoggingIn[UserT]",
+        "RequestHandler",
         "SetOnce",
         "FixedAttributes",
         "NotADependency",

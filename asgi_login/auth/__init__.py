@@ -1,7 +1,7 @@
 """Auth: what a request knows of its user.
 
-Read `auth` first: the object itself, and what keeps its request out. `finding` is how a view gets it, and `outcome`
-what middleware, gates and adapters ask of one.
+Read `auth` first: the object itself, and what keeps its request out. `facts` is what it is made of, `finding` is how a
+view gets it, and `outcome` is what middleware, gates and adapters ask of one.
 """
 
 from asgi_login.auth.auth import AnyAuth, Auth, auth_of_manager, end_of, refusal, tell_refusal

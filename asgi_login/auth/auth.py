@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, cast
 
+from asgi_login.auth.facts import AuthFacts
 from asgi_login.config import Config
 from asgi_login.current import CURRENT, Holder
 from asgi_login.errors import (
@@ -26,7 +27,6 @@ from asgi_login.tokens import (
     check_scope_names,
     check_times,
 )
-from asgi_login.transports import Transport
 
 # Nobody can set the user of an Auth, so that an Auth of editors is an Auth of users.
 if TYPE_CHECKING:
@@ -43,41 +43,20 @@ _NO_CLAIMS: Final[Claims] = MappingProxyType({})
 NO_SCOPES: Final[frozenset[str]] = frozenset()
 
 
-class Auth(Generic[UserT_co]):
+class Auth(AuthFacts, Generic[UserT_co]):
     """Says who sent a request, or why that is unknown; immutable.
 
     There are three outcomes. *Identity*: `user` is set. *Anonymous*: the request has no credential, and `error` is
     None. *Refused*: the request has a credential that is not accepted, and `error` says why.
     """
 
-    # Nothing here may refer back to the scope: each request would become cyclic garbage.
-    # The public attributes are properties without setters. A refusing __setattr__ would make each request a tenth
-    # slower.
-    __slots__ = ("_config", "_error", "_is_fresh", "_others", "_token", "_transport", "_user")
-
-    def __init__(  # noqa: PLR0917 - made for each request, by position in a tenth less of its time
-        self,
-        config: Config,
-        transport: Transport | None = None,
-        token: VerifiedToken | None = None,
-        user: UserT_co | None = None,
-        error: AuthError | None = None,
-        is_fresh: bool = True,  # noqa: FBT001, FBT002
-        others: "Mapping[str, AnyAuth] | None" = None,
-    ) -> None:
-        self._config = config
-        self._transport = transport
-        self._token = token
-        self._user = user
-        self._error = error
-        self._is_fresh = is_fresh
-        # With several managers, the first Auth of a request holds those of the other managers, by name.
-        self._others = others
+    # A refusing __setattr__ would make each request a tenth slower, so that these are properties without setters.
+    __slots__ = ()
 
     @property
     def user(self) -> UserT_co | None:
         """What the user loader returned, or None."""
-        return self._user
+        return cast("UserT_co | None", self._user)
 
     @property
     def is_authenticated(self) -> bool:

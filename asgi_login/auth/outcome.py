@@ -5,6 +5,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Final
 
 from asgi_login.auth.auth import NO_SCOPES, AnyAuth, Auth, auth_of_manager
+from asgi_login.auth.facts import AuthFacts
 from asgi_login.config import Config
 from asgi_login.errors import AuthError, CrossOriginRequest, ServiceUnavailable
 from asgi_login.tokens import VerifiedToken
@@ -51,14 +52,14 @@ def token_of(auth: AnyAuth) -> VerifiedToken | None:
     return auth._token
 
 
-def write_to_state(auth: AnyAuth, state: MutableMapping[str, object]) -> None:
+def write_to_state(auth: AuthFacts, state: MutableMapping[str, object]) -> None:
     """Write user, scopes and the Auth itself into the state of a request."""
     state["user"] = auth._user
     state["scopes"] = auth._token.scopes if auth._token else NO_SCOPES
     state["auth"] = auth
 
 
-def blocking_error(auth: AnyAuth) -> AuthError | None:
+def blocking_error(auth: AuthFacts) -> AuthError | None:
     """Return the error of a request that the application does not see, or None.
 
     Another site sent it, or nobody knows now whether its credential still counts.
@@ -67,7 +68,7 @@ def blocking_error(auth: AnyAuth) -> AuthError | None:
     return error if error is not None and isinstance(error, (CrossOriginRequest, ServiceUnavailable)) else None
 
 
-def varies_with(auth: AnyAuth) -> tuple[bytes, ...]:
+def varies_with(auth: AuthFacts) -> tuple[bytes, ...]:
     """Return the names of the headers in which credentials came, accepted or not: the response varies with them.
 
     Authorization is not among them: no shared cache keeps a response to it (RFC 9111 §3.5).

@@ -185,7 +185,8 @@ def refusal(
     Raises:
         RuntimeError: No manager of that name is in the middleware.
     """
-    auth = auth_of_manager(auth, manager)
+    if manager is not None:
+        auth = auth_of_manager(auth, manager)
     if auth._error is not None:
         return auth._config.name_resource(auth._error.again(), scopes)
     config, token = auth._config, auth._token
@@ -194,7 +195,7 @@ def refusal(
     over = end_of(config, token)
     if over is not None:
         return config.name_resource(config.complete(over), scopes)
-    if not token.scopes.issuperset(scopes):
+    if scopes and not token.scopes.issuperset(scopes):
         return config.complete(_scope_missing(token, scopes))
     if fresh and not auth.fresh:
         return config.name_resource(config.complete(LoginNotFresh("the login is not fresh")), scopes)

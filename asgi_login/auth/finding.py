@@ -83,5 +83,8 @@ def auth_of_config(auth: AnyAuth, config: Config) -> AnyAuth | None:
 
     Managers are compared by identity, because those of two middlewares may have the same name.
     """
-    every = (auth, *(auth._others or {}).values())
-    return next((one for one in every if one._config.loader is config.loader), None)
+    loader = config.loader
+    if auth._config.loader is loader:
+        return auth
+    others = () if auth._others is None else auth._others.values()
+    return next((one for one in others if one._config.loader is loader), None)

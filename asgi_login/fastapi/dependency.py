@@ -1,8 +1,9 @@
 """The dependencies: the user of a request, found by the middleware or, without one, here."""
 
+from collections.abc import Callable
 from inspect import Signature
 from typing import Generic, TypeVar, cast
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, ref
 
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
@@ -16,6 +17,7 @@ from asgi_login.fastapi.openapi import FirstScheme, LateSignature, SecuritySchem
 from asgi_login.gates import Check, Rule, application_exception, check_is_function
 from asgi_login.loader import UserLoader
 from asgi_login.manager_clashes import check_newcomer
+from asgi_login.scope import Scope
 from asgi_login.sessions import keep_session
 from asgi_login.starlette import answer_auth_error
 from asgi_login.tokens import VerifiedToken
@@ -36,58 +38,52 @@ class Authentication(Generic[UserT]):
     def __init__(self, config: Config) -> None:
         self._config = config
         self._authenticator = Authenticator[UserT](config, keep_session, writes=False)
-        self._applications: WeakSet[object] = WeakSet()
+        # The application whose other managers it has been compared with last.
+        self._met: Callable[[], object] = lambda: None
 
     async def auth_of(self, connection: HTTPConnection) -> Auth[UserT]:
         """Return the Auth that the middleware found, or find it out here, once for each request."""
+        return self.known(connection) or await self.find_out(connection)
+
+    def known(self, connection: HTTPConnection) -> AnyAuth | None:
+        """Return the Auth that the middleware found, or None if this manager is not in it."""
         state: dict[str, AnyAuth] = connection.scope.get("state", {})
         found = state.get("auth")
-        known = auth_of_config(found, self._config) if isinstance(found, Auth) else None
-        if known is not None:
-            return cast("Auth[UserT]", known)
-        here = cast("dict[object, Auth[UserT]]", connection.scope.setdefault("asgi_login.dependencies", {}))
-        if self not in here:
-            self._meet_others(connection.scope.get("app"), found)
-            scope, authenticator = connection.scope, self._authenticator
-            credential = authenticator.find(scope)
+        return auth_of_config(found, self._config) if isinstance(found, Auth) else None
+
+    async def find_out(self, connection: HTTPConnection) -> Auth[UserT]:
+        """Return the Auth of a request that no middleware of this manager's has seen; it is found out once."""
+        scope = connection.scope
+        here: dict[object, Auth[UserT]] = scope.setdefault("asgi_login.dependencies", {})
+        auth = here.get(self)
+        if auth is None:
+            self._meet_others(scope)
+            credential = self._authenticator.find(scope)
             if credential is None:
-                here[self] = authenticator.anonymous
+                auth = self._authenticator.anonymous
             else:
-                here[self] = (await authenticator.authenticate(scope, credential))[0]
-        return here[self]
+                auth, _ = await self._authenticator.authenticate(scope, credential)
+            here[self] = auth
+        return auth
 
-    def _meet_others(self, app: object, found: AnyAuth | None) -> None:
+    def _meet_others(self, scope: Scope) -> None:
         """Compare this manager with the others of an application, at its first request there."""
-        if app is None or app in self._applications:
+        app: object = scope.get("app")
+        if app is None or self._met() is app:
             return
+        state: dict[str, AnyAuth] = scope.get("state", {})
+        found = state.get("auth")
         known = _MANAGERS.setdefault(app, [])
-        others = all_settings_of(found) if isinstance(found, Auth) else []
-        newcomers = [*others, self._config]
-        for position, config in enumerate(newcomers):
-            check_newcomer([*known, *newcomers[:position]], config)
-        known += newcomers
-        self._applications.add(app)
+        for config in (*(all_settings_of(found) if isinstance(found, Auth) else ()), self._config):
+            if config not in known:
+                check_newcomer(known, config)
+                known.append(config)
+        self._met = ref(app)
 
-    async def user(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check[UserT] | None = None
-    ) -> UserT:
-        """Return the user, or raise what keeps the request out of the route."""
-        auth = await self._admitted(connection, security_scopes, check)
-        self._config.loader.check_registered()
-        return cast("UserT", auth.user)
-
-    async def subject(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> str:
-        """Return the `sub` of the user, or raise what keeps the request out of the route."""
-        auth = await self._admitted(connection, security_scopes)
-        return cast("VerifiedToken", token_of(auth)).sub
-
-    async def _admitted(
-        self, connection: HTTPConnection, security_scopes: SecurityScopes | None, check: Check[UserT] | None = None
-    ) -> Auth[UserT]:
-        auth = await self.auth_of(connection)
-        error = await Rule(_names(security_scopes), check=check).awaited_refusal(auth)
+    def admit(self, connection: HTTPConnection, auth: AnyAuth, error: AuthError | None) -> None:
+        """Raise what keeps a request out of its route, or what the application has in place of it; nothing for None."""
         if error is None:
-            return auth
+            return
         tell_refusal(auth, error, connection.scope)
         _see_to_an_answer(connection)
         try:
@@ -95,20 +91,10 @@ class Authentication(Generic[UserT]):
         finally:
             del error  # whose traceback holds this frame
 
-    async def optional_user(self, connection: HTTPConnection, security_scopes: SecurityScopes | None) -> UserT | None:
-        """Return the user who has the scopes, or None; raise CrossOriginRequest where another site sent the request."""
-        auth = await self.auth_of(connection)
-        error = refusal(auth, _names(security_scopes))
-        if isinstance(error, (CrossOriginRequest, ServiceUnavailable)):
-            _see_to_an_answer(connection)
-            try:
-                raise error
-            finally:
-                del error
-        if error is not None:
-            return None
+    def user_of(self, auth: Auth[UserT]) -> UserT:
+        """Return the user of a request that was admitted."""
         self._config.loader.check_registered()
-        return auth.user
+        return cast("UserT", auth.user)
 
 
 class Requirement(FixedAttributes, Generic[UserT]):
@@ -135,7 +121,10 @@ class Requirement(FixedAttributes, Generic[UserT]):
         Raises:
             AuthError: What the manager itself raises as a dependency, or NotPermitted.
         """
-        return await self._authentication.user(connection, security_scopes, self._check)
+        auth = await self._authentication.auth_of(connection)
+        rule = Rule(names_of(security_scopes), check=self._check)
+        self._authentication.admit(connection, auth, await rule.awaited_refusal(auth))
+        return self._authentication.user_of(auth)
 
 
 class OptionalUser(FixedAttributes, Generic[UserT]):
@@ -152,7 +141,15 @@ class OptionalUser(FixedAttributes, Generic[UserT]):
         Raises:
             CrossOriginRequest: Another site sent the request with the user's cookie.
         """
-        return await self._authentication.optional_user(connection, security_scopes)
+        auth = await self._authentication.auth_of(connection)
+        error = refusal(auth, names_of(security_scopes))
+        if isinstance(error, (CrossOriginRequest, ServiceUnavailable)):
+            _see_to_an_answer(connection)
+            try:
+                raise error
+            finally:
+                del error  # whose traceback holds this frame
+        return None if error is not None else self._authentication.user_of(auth)
 
 
 class Subject(FixedAttributes, Generic[UserT]):
@@ -179,10 +176,12 @@ class Subject(FixedAttributes, Generic[UserT]):
         Raises:
             AuthError: What the manager itself raises as a dependency.
         """
-        return await self._authentication.subject(connection, security_scopes)
+        auth = await self._authentication.auth_of(connection)
+        self._authentication.admit(connection, auth, refusal(auth, names_of(security_scopes)))
+        return cast("VerifiedToken", token_of(auth)).sub
 
 
-def _names(scopes: SecurityScopes | None) -> tuple[str, ...]:
+def names_of(scopes: SecurityScopes | None) -> tuple[str, ...]:
     """Return the scopes of the route; a manager that is called by hand has none."""
     return tuple(scopes.scopes) if scopes is not None else ()
 

@@ -9,10 +9,10 @@ from fastapi import FastAPI, HTTPException
 from fastapi.requests import HTTPConnection
 from fastapi.security import SecurityScopes
 
-from asgi_login.auth import Auth
+from asgi_login.auth import Auth, refusal
 from asgi_login.errors import AuthError, ExceptionOrClass
 from asgi_login.events import Event
-from asgi_login.fastapi.dependency import Authentication, OptionalUser, Requirement, Subject
+from asgi_login.fastapi.dependency import Authentication, OptionalUser, Requirement, Subject, names_of
 from asgi_login.fastapi.installation import install
 from asgi_login.fastapi.openapi import FirstScheme, LateSignature, SecuritySchemes
 from asgi_login.gates import Check
@@ -162,7 +162,11 @@ class LoginManager(CoreLoginManager[UserT], Generic[UserT]):
             AuthError: There is no user, or the token does not grant every scope; or the exceptions that were
                 passed in place of these.
         """
-        return await self._authentication.user(connection, security_scopes)
+        authentication = self._authentication
+        # Not by `auth_of`: its coroutine would cost as much as the rest, where the middleware has been.
+        auth = authentication.known(connection) or await authentication.find_out(connection)
+        authentication.admit(connection, auth, refusal(auth, names_of(security_scopes)))
+        return authentication.user_of(auth)
 
     def requires(self, check: Check[UserT]) -> Requirement[UserT]:
         """Return a dependency that returns the user, and lets only those in of whom `check` says so (403 otherwise).

@@ -104,7 +104,7 @@ class UserLoader:
         Raises:
             RuntimeError: No function is registered.
         """
-        if self.call in (_no_loader, _the_subject):
+        if self.call is _no_loader or self.call is _the_subject:
             raise RuntimeError(_NO_LOADER)
 
     async def finish(self, found: Any) -> Any:  # noqa: ANN401 - the application's user

@@ -23,7 +23,8 @@ def install(
     """Add AuthMiddleware to an application, answer AuthError on its routes, and list 401 and 403 in OpenAPI.
 
     Args:
-        app: The application, before its first request.
+        app: The application, before its first request. Routes that are declared afterwards cost less: FastAPI solves
+            one dependency for a manager, where it would solve one for each of its security schemes.
         manager: One LoginManager, or several.
         skip: Paths, and everything below them, where requests are not authenticated.
         passive: Paths, and everything below them, at which a session is not renewed.

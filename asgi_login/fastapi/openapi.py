@@ -75,14 +75,19 @@ class SecuritySchemes:
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._are_completed = False
         self._made: dict[Scheme, SecurityScheme] = {}
         # The manager that is made first has the usual names.
         self.signature()
 
     def signature(self) -> inspect.Signature:
-        """Return the signature of a dependency that is behind the manager, with all entries that there are now."""
+        """Return the signature of a dependency that is behind the manager, with all entries that FastAPI must list."""
         self._made = {one: self._made.get(one) or SecurityScheme(one) for one in security_schemes(self._config)}
-        return dependency_signature(list(self._made.values())[1:])
+        return dependency_signature([] if self._are_completed else list(self._made.values())[1:])
+
+    def leave_to_install(self) -> None:
+        """Let FastAPI see only the first entry from now on: `install` writes the others into the document."""
+        self._are_completed = True
 
     @property
     def first(self) -> SecurityScheme | None:
@@ -133,7 +138,11 @@ def dependency_signature(schemes: Sequence[SecurityScheme]) -> inspect.Signature
         [
             inspect.Parameter("connection", keyword, annotation=HTTPConnection),
             inspect.Parameter("security_scopes", keyword, annotation=SecurityScopes),
-            *(inspect.Parameter(f"scheme_{i}", keyword, default=Depends(scheme)) for i, scheme in enumerate(schemes)),
+            # With a scope, FastAPI does not have to find out at each request whether it is a generator.
+            *(
+                inspect.Parameter(f"scheme_{i}", keyword, default=Depends(scheme, scope="function"))
+                for i, scheme in enumerate(schemes)
+            ),
         ]
     )
 
@@ -143,6 +152,10 @@ def complete_openapi(app: FastAPI, managers: Sequence[HasConfig]) -> None:
 
     A credential loader that is registered after a route was declared is in the document, too.
     """
+    for one in managers:
+        schemes: object = getattr(one, "_schemes", None)
+        if isinstance(schemes, SecuritySchemes):
+            schemes.leave_to_install()
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:

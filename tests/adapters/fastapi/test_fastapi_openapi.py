@@ -2,14 +2,22 @@
 
 import re
 from collections import defaultdict
+from inspect import signature
 from typing import Annotated
 from urllib.parse import urljoin
 from weakref import WeakSet
 
 import pytest
-from adapters.fastapi.application import COOKIE_NAME, application, application_of_two, make_logins, mounted
+from adapters.fastapi.application import (
+    COOKIE_NAME,
+    add_views,
+    application,
+    application_of_two,
+    make_logins,
+    mounted,
+)
 from conformance.logins import OTHER_SECRET, SECRET, User
-from fastapi import Depends, FastAPI, Security
+from fastapi import APIRouter, Depends, FastAPI, Security, params
 from fastapi.openapi.models import OpenAPI
 from fastapi.security import APIKeyQuery, OAuth2PasswordBearer
 from fastapi.testclient import TestClient
@@ -114,6 +122,48 @@ class TestOpenAPI:
         assert paths["/own"]["get"]["responses"]["401"] == {"description": "Own words"}
         # A scope may be missing, and a check may say no.
         assert paths["/read"]["get"]["responses"]["403"] == {"description": "Not permitted"}
+
+    @pytest.mark.parametrize("included", [False, True], ids=["routes", "routers"])
+    def test_it_is_the_same_whether_install_comes_before_the_routes_or_after_them(self, included):
+        documents = []
+        for is_first in (True, False):
+            manager = LoginManager(SECRET, use_cookie=True)
+            manager.credential_loader(BasicTransport())(lambda credential: None)
+            app = FastAPI()
+            if is_first:
+                install(app, manager)
+            routes = APIRouter() if included else app
+            add_views(routes, manager)
+            routes.get("/subject")(view_for(Security(manager.subject, scopes=["read"])))
+            routes.get("/editors")(view_for(Depends(manager.requires(lambda auth: True))))
+            routes.get("/nested")(view_for(Depends(view_for(Depends(manager)))))
+            if included:
+                app.include_router(routes, prefix="/v1", dependencies=[Depends(manager)])
+            if not is_first:
+                install(app, manager)
+            documents.append(self.schema(app))
+        assert documents[0] == documents[1]
+        alternatives = {"OAuth2PasswordBearer", "APIKeyCookie", "HTTPBasic"}
+        assert documents[0]["components"]["securitySchemes"].keys() == alternatives
+        for path in ("/me", "/subject", "/editors", "/nested"):
+            required = documents[0]["paths"][f"/v1{path}" if included else path]["get"]["security"]
+            assert {name for one in required for name in one} == alternatives
+
+    def test_a_route_behind_install_has_one_dependency_for_every_way_to_log_in(self):
+        manager = LoginManager(SECRET, use_cookie=True)
+        manager.credential_loader(BasicTransport())(lambda credential: None)
+        dependencies = {"user": manager, "subject": manager.subject, "editor": manager.requires(lambda auth: True)}
+
+        def solved_with():
+            # FastAPI asks for the signature when a route is declared, and solves what it finds there at each request.
+            return {
+                name: sum(isinstance(one.default, params.Depends) for one in signature(dependency).parameters.values())
+                for name, dependency in dependencies.items()
+            }
+
+        assert solved_with() == dict.fromkeys(dependencies, 2)
+        install(FastAPI(), manager)
+        assert solved_with() == dict.fromkeys(dependencies, 0)
 
     def test_it_is_the_same_at_every_call(self, logins):
         app = application(logins)

@@ -47,7 +47,7 @@ def instructions() -> Section:
 
 
 def _figures(counts: Mapping[str, float], *, is_compiled: bool) -> dict[str, float]:
-    return {share(name, is_compiled=is_compiled): counts[name] / counts[CACHED_FLOOR] for name in CORE}
+    return {share(name, is_compiled=is_compiled): count / counts[CACHED_FLOOR] for name, count in counts.items()}
 
 
 def _table(title: str, counts: Mapping[str, float], note: str) -> Table:

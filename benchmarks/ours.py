@@ -3,9 +3,10 @@
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
-from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, LoginManager, login_required
+from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, LoginManager, current_auth, login_required
 from benchmarks import frameworks
 from benchmarks.contestants import Contestant, Kind, contestant
 from benchmarks.drive import ASGIApp, Request, bearer, forged, set_cookies, with_cookie
@@ -18,6 +19,10 @@ COLD_RS256 = "asgi-login, bearer, RS256, verified each time"
 CACHED_RS256 = "asgi-login, bearer, RS256, cached"
 SESSION = "asgi-login, session cookie, protection and CSRF check on a POST, cached"
 ANONYMOUS = "asgi-login, anonymous"
+FASTAPI_DEPENDS = CACHED.replace("asgi-login", "asgi-login on FastAPI")
+FASTAPI_CURRENT_AUTH = FASTAPI_DEPENDS.replace("FastAPI", "FastAPI, current_auth()")
+FASTAPI_BARE = FASTAPI_DEPENDS.replace("FastAPI", "FastAPI, without install")
+FASTAPI_BARE_COOKIE = f"{FASTAPI_BARE}, cookies too"
 
 
 async def load_user(sub: str) -> str:
@@ -146,16 +151,39 @@ def _fastapi() -> list[Contestant]:
     from asgi_login.fastapi import LoginManager as FastAPILoginManager
     from asgi_login.fastapi import install
 
-    def dependency(manager: Any) -> ASGIApp:
+    def dependency(manager: Any, *, is_installed: bool = True) -> ASGIApp:
         app = FastAPI()
+        if is_installed:
+            install(app, manager)
 
         @app.get("/")
         async def home(user=Depends(manager)):
             return PlainTextResponse("x")
 
-        return _installed(install, app, manager)
+        return app
 
-    return _in_framework("FastAPI", dependency, kind=FastAPILoginManager)
+    def current(manager: Any) -> ASGIApp:
+        app = FastAPI()
+        install(app, manager)
+
+        @app.get("/")
+        async def home():
+            user = current_auth().user
+            return PlainTextResponse("x", status_code=401 if user is None else 200)
+
+        return app
+
+    bare = partial(dependency, is_installed=False)
+    kind = FastAPILoginManager
+    header_alone = kind(SECRET)
+    header_alone.user_loader(load_user)
+    return [
+        *_in_framework("FastAPI", dependency, kind=kind),
+        _of_manager(FASTAPI_CURRENT_AUTH, current, make_manager(kind=kind), base="FastAPI"),
+        # What fastapi-login reads too, unless it is told to read cookies.
+        _of_manager(FASTAPI_BARE, bare, header_alone, base="FastAPI"),
+        _of_manager(FASTAPI_BARE_COOKIE, bare, make_manager(kind=kind), base="FastAPI"),
+    ]
 
 
 def _litestar() -> list[Contestant]:
@@ -178,11 +206,17 @@ def _installed(install: Callable[..., None], app: ASGIApp, manager: Any) -> ASGI
 def _in_framework(
     name: str, make: Callable[[Any], ASGIApp], *, kind: Callable[..., Any] = LoginManager
 ) -> list[Contestant]:
-    found = []
-    for case, size in {COLD: 0, CACHED: 4096}.items():
-        manager = make_manager(kind=kind, token_cache_size=size)
-        token = access_token(manager)
-        good, bad = bearer(token), bearer(forged(token))
-        here = case.replace("asgi-login", f"asgi-login on {name}")
-        found.append(_of(here, make(manager), good=good, bad=bad, base=name))
-    return found
+    return [
+        _of_manager(
+            case.replace("asgi-login", f"asgi-login on {name}"),
+            make,
+            make_manager(kind=kind, token_cache_size=size),
+            base=name,
+        )
+        for case, size in {COLD: 0, CACHED: 4096}.items()
+    ]
+
+
+def _of_manager(name: str, make: Callable[[Any], ASGIApp], manager: Any, *, base: str) -> Contestant:
+    token = access_token(manager)
+    return _of(name, make(manager), good=bearer(token), bad=bearer(forged(token)), base=base)

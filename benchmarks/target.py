@@ -85,6 +85,11 @@ def figure(name: str) -> Callable[[Results], Samples]:
     return lambda results: Samples((results.figures[name],))
 
 
+def figure_ratio(one: str, other: str) -> Callable[[Results], Samples]:
+    """Return what measures one thing by another, each of which is measured once."""
+    return lambda results: Samples((results.figures[one] / results.figures[other],))
+
+
 def target_table(title: str, targets: Iterable[Target], sections: Sequence[Section]) -> Table:
     """Return each target with what was measured, all in one run."""
     results = Results(sections)

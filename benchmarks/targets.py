@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from benchmarks import added, entrants, growth, imports, memory, ours, server, verification
 from benchmarks.instructions import share
 from benchmarks.report import Section, Table
-from benchmarks.target import Results, Target, figure, ratio, target_table
+from benchmarks.target import Results, Target, figure, figure_ratio, ratio, target_table
 
 _TARGETS = (
     Target("cached HS256 bearer / the best peer", 1 / 12, "", ratio(ours.CACHED, added.BEST_PEER)),
@@ -27,6 +27,15 @@ _TARGETS = (
     *(
         Target(f"{share(name, is_compiled=True)} / a dict by hand", limit, "", figure(share(name, is_compiled=True)))
         for name, limit in {ours.ANONYMOUS: 1.4, ours.CACHED: 2.5, ours.SESSION: 5, ours.COLD: 13}.items()
+    ),
+    *(
+        Target(f"{share(name)} / fastapi-login's Depends", limit, "", figure_ratio(share(name), share(added.DEPENDS)))
+        for name, limit in {
+            ours.FASTAPI_DEPENDS: 1 / 4,
+            ours.FASTAPI_BARE: 1 / 4,
+            ours.FASTAPI_BARE_COOKIE: 1 / 4,
+            ours.FASTAPI_CURRENT_AUTH: 1 / 8,
+        }.items()
     ),
     Target("verifying HS256 / fast-jwt on Node", 1.5, "", ratio(verification.OURS, verification.FAST_JWT)),
     Target("PyJWT decode / verifying HS256", 4, "", ratio(verification.PYJWT, verification.OURS), is_at_least=True),

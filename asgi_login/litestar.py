@@ -185,7 +185,7 @@ def guard(*scopes: str, fresh: bool = False, manager: str | None = None, check: 
     """
     if scopes and not isinstance(scopes[0], str):  # pyright: ignore[reportUnnecessaryIsInstance]
         raise TypeError('guard is called where it is used: write guards=[guard()], or guards=[guard("read")]')
-    return Guard(Rule(check_scope_names("guard", scopes), fresh, manager, check))
+    return Guard(Rule(check_scope_names("guard", scopes), fresh=fresh, manager=manager, check=check))
 
 
 def _denial(callback: Callable[[WebSocket[Any, Any, Any]], Awaitable[None]]) -> ASGIApp:

@@ -61,7 +61,7 @@ class Gate(Wrapper):
         end_connections: bool = False,
     ) -> None:
         super().__init__(app)
-        self._rule = Rule(check_scope_names("Gate(scopes=)", scopes), fresh, manager, check)
+        self._rule = Rule(check_scope_names("Gate(scopes=)", scopes), fresh=fresh, manager=manager, check=check)
         self._exempt = path_prefixes("exempt", exempt)
         self._end_connections = end_connections
 

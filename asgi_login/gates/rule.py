@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from typing import Any, TypeAlias, TypeVar
 
 from asgi_login.auth import AnyAuth, Auth, auth_of_manager, refusal, settings_of
@@ -24,7 +23,6 @@ Check: TypeAlias = Callable[[Auth[UserT]], bool | Awaitable[bool]]
 """Says whether the user of a request may do something: roles, ownership, any of several scopes."""
 
 
-@dataclass(frozen=True, slots=True)
 class Rule:
     """Who may pass: a user, with all scopes, perhaps freshly logged in, of whom a check says yes.
 
@@ -35,14 +33,22 @@ class Rule:
         check: What else must be true of the user. It is asked last, and only about users.
     """
 
-    scopes: tuple[str, ...] = ()
-    fresh: bool = False
-    manager: str | None = None
-    check: Check[Any] | None = None
+    __slots__ = ("check", "fresh", "manager", "scopes")
 
-    def __post_init__(self) -> None:
-        if self.check is not None:
-            check_is_function(self.check)
+    def __init__(
+        self,
+        scopes: tuple[str, ...] = (),
+        *,
+        fresh: bool = False,
+        manager: str | None = None,
+        check: Check[Any] | None = None,
+    ) -> None:
+        if check is not None:
+            check_is_function(check)
+        self.scopes: tuple[str, ...] = scopes
+        self.fresh: bool = fresh
+        self.manager: str | None = manager
+        self.check: Check[Any] | None = check
 
     @property
     def awaits(self) -> bool:

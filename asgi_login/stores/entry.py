@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Literal, Protocol, TypeAlias, cast
+from typing import Literal, NamedTuple, Protocol, TypeAlias, cast
 
 Kind: TypeAlias = Literal["t", "s", "u"]
 _KINDS = frozenset({"t", "s", "u"})
@@ -33,8 +32,7 @@ class Revocable(Protocol):
     def claims(self) -> Mapping[str, object]: ...  # noqa: D102
 
 
-@dataclass(frozen=True, slots=True)
-class CutOff:
+class CutOff(NamedTuple):
     """Ends every token of a user that was issued until a moment, and every session that began until then.
 
     Attributes:
@@ -121,8 +119,7 @@ def _logged_in_at(token: Revocable, iat: float) -> float:
     return auth_time if isinstance(auth_time, (int, float)) else iat
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One line of the log: something was ended.
 
     Attributes:

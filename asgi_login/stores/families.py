@@ -12,16 +12,14 @@ the same result.
 """
 
 import math
-from dataclasses import dataclass
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from asgi_login.stores.entry import CutOff
 
 Outcome: TypeAlias = Literal["won", "again", "ahead", "reused", "gone"]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Use:
+class Use(NamedTuple):
     """A verified token that is shown to be replaced.
 
     Attributes:
@@ -48,8 +46,7 @@ class Use:
     ends: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Rotation:
+class Rotation(NamedTuple):
     """What comes of a use.
 
     Attributes:
@@ -63,8 +60,7 @@ class Rotation:
     left: float = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Family:
+class Family(NamedTuple):
     """What a store keeps of a family. Times are in milliseconds of the store's clock, but for `born`.
 
     Attributes:

@@ -1,8 +1,7 @@
 """What a store does. Whoever writes one for another database follows this."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 from asgi_login.errors import ServiceUnavailable
 from asgi_login.stores.devices import Device
@@ -15,8 +14,7 @@ class UnsafeStore(ServiceUnavailable):
     """The store may forget what was ended, so that it must not be relied on until its own settings are mended."""
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(NamedTuple):
     """What a store knows about one token.
 
     Attributes:
@@ -28,8 +26,7 @@ class Answer:
     cut_off: CutOff | None
 
 
-@dataclass(frozen=True, slots=True)
-class Beginning:
+class Beginning(NamedTuple):
     """Where a process begins to follow the log.
 
     Attributes:
@@ -46,8 +43,7 @@ class Beginning:
     writer: str
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(NamedTuple):
     """What was read from the log.
 
     Attributes:

@@ -2,9 +2,8 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Final, cast
+from typing import Final, NamedTuple, cast
 
 from asgi_login.tokens.claims import ClaimRules, is_text, scopes_of, scopes_of_value
 from asgi_login.tokens.strict_json import thawed
@@ -20,8 +19,7 @@ _MISSING: Final = object()
 _NOTHING: Final[Mapping[str, object]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class ForeignRules:
+class ForeignRules(NamedTuple):
     """The rules for the tokens of one other issuer.
 
     Attributes:

@@ -7,11 +7,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 from benchmarks.counted import FEW, MANY
 
 _FOLDER = Path(__file__).parent
+_VALGRIND = ("valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null")
 
 
 def missing() -> str | None:
@@ -37,12 +39,20 @@ def count(rows: str, python: Path | None = None) -> dict[str, float]:
     return {name: found[name] - found[base] for name, (base, _, _) in processes.items() if base is not None}
 
 
+def count_program(program: str, environment: Mapping[str, str]) -> int:
+    """Return the instructions of a short program in a fresh interpreter."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        command = [*_at_fixed_addresses(), *_VALGRIND, f"--log-file={log}", sys.executable, "-P", "-c", program]
+        subprocess.run(command, env={**environment, "PYTHONHASHSEED": "0"}, check=True)
+        return _counted(log)
+
+
 def _output(rows: str, python: Path | None, folder: Path, logs: Path) -> str:
     # Only the benchmarks are found here, so that another interpreter imports the library that is installed there.
     (folder / "benchmarks").symlink_to(_FOLDER)
     path = str(folder if python else _FOLDER.parent)
-    valgrind = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    command = [*_at_fixed_addresses(), *valgrind, f"--log-file={logs}/%p", str(python or sys.executable), "-P"]
+    command = [*_at_fixed_addresses(), *_VALGRIND, f"--log-file={logs}/%p", str(python or sys.executable), "-P"]
     environment = {**os.environ, "PYTHONHASHSEED": "0", "PYTHONPATH": path}
     done = subprocess.run(
         [*command, "-m", "benchmarks.counted", rows], env=environment, cwd=folder, stdout=subprocess.PIPE, check=True

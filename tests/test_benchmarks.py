@@ -15,6 +15,7 @@ from benchmarks.contestants import Kind, contestant
 from benchmarks.drive import Request, answer, bearer
 from benchmarks.entrants import CACHED_FLOOR
 from benchmarks.frameworks import RAW, page
+from benchmarks.imports import imports
 from benchmarks.instructions import CORE, instructions
 from benchmarks.keys import SECRET
 from benchmarks.report import Table, with_tables
@@ -53,6 +54,7 @@ def test_a_quick_run_prints_a_table_of_each_section(quick_run):
         "The step that a store adds to a request, alone",
         "The memory of what was ended",
         "Import",
+        "The instructions of an import",
     ):
         assert f"## {title}\n" in quick_run
 
@@ -155,4 +157,5 @@ def test_where_there_is_no_valgrind_a_sentence_takes_the_place_of_the_counts(mon
     monkeypatch.setenv("PATH", str(tmp_path))
     (table,) = instructions().tables
     assert table.markdown().endswith("\n\nInstructions are not counted: there is no valgrind.\n")
+    assert imports(rounds=1).tables[1].markdown().endswith("\n\nInstructions are not counted: there is no valgrind.\n")
     assert budget.main([]) == "Instructions are not counted: there is no valgrind."

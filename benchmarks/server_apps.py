@@ -1,4 +1,4 @@
-"""What uvicorn serves: the same page with a ready user and with the middleware; and logins and logouts with a store."""
+"""What uvicorn serves: the same page without a login and with one; and logins and logouts with a store."""
 
 import os
 from typing import Any
@@ -19,8 +19,79 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": body})
 
 
-without = ReadyUser(page)
-with_middleware = AuthMiddleware(page, make_manager())
+def plain() -> ReadyUser:
+    """Return the page with a ready user."""
+    return ReadyUser(page)
+
+
+def plain_ours() -> AuthMiddleware:
+    """Return the page with our middleware."""
+    return AuthMiddleware(page, make_manager())
+
+
+def fastapi() -> Any:
+    """Return FastAPI's page that asks for nobody."""
+    from fastapi import FastAPI
+    from fastapi.responses import PlainTextResponse
+
+    app = FastAPI()
+
+    @app.get("/")
+    async def home():
+        return PlainTextResponse("x")
+
+    return app
+
+
+def fastapi_ours() -> Any:
+    """Return FastAPI's page with `install`, which asks `current_auth()`."""
+    from fastapi import FastAPI
+    from fastapi.responses import PlainTextResponse
+
+    from asgi_login import current_auth
+    from asgi_login.fastapi import install
+
+    app = FastAPI()
+
+    @app.get("/")
+    async def home():
+        user = current_auth().user
+        return PlainTextResponse("x", status_code=401 if user is None else 200)
+
+    install(app, make_manager())
+    return app
+
+
+def fastapi_ours_depends() -> Any:
+    """Return FastAPI's page with our manager as a dependency."""
+    from fastapi import Depends, FastAPI
+    from fastapi.responses import PlainTextResponse
+
+    from asgi_login.fastapi import LoginManager as FastAPILoginManager
+    from asgi_login.fastapi import install
+
+    manager, app = make_manager(kind=FastAPILoginManager), FastAPI()
+
+    @app.get("/")
+    async def home(user=Depends(manager)):
+        return PlainTextResponse("x")
+
+    install(app, manager)
+    return app
+
+
+def fastapi_login() -> Any:
+    """Return FastAPI's page with fastapi-login's manager as a dependency."""
+    from benchmarks.peers import fastapi_login_
+
+    return fastapi_login_.contestants()[0].app
+
+
+def fastapi_tutorial() -> Any:
+    """Return FastAPI's page with the dependencies of its tutorial."""
+    from benchmarks.peers import fastapi_tutorial as tutorial
+
+    return tutorial.contestants()[0].app
 
 
 def _logins(url: str) -> AuthMiddleware:

@@ -6,6 +6,7 @@ from benchmarks.contestants import Contestant
 
 _MODULES = (
     "fastapi_login_",
+    "fastapi_tutorial",
     "fastapi_users_",
     "authx_",
     "litestar_jwt",

@@ -10,23 +10,24 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
-from benchmarks import added, entrants, ours
+from benchmarks import added
 from benchmarks.anatomy import anatomy
-from benchmarks.chart import bar_chart
 from benchmarks.growth import growth
 from benchmarks.imports import imports
 from benchmarks.instructions import instructions
 from benchmarks.machine import machine, processor
 from benchmarks.memory import memory
+from benchmarks.pages import with_results
 from benchmarks.report import Section, Table, with_tables
 from benchmarks.server import server
 from benchmarks.signing import signing
 from benchmarks.stores import stores
-from benchmarks.targets import medians, targets
+from benchmarks.targets import targets
 from benchmarks.verification import verification
 
 _ROOT = Path(__file__).parent.parent
 _RESULTS = _ROOT / "benchmarks" / "RESULTS.md"
+_PAGE = _ROOT / "docs" / "explanation" / "performance.md"
 _CHART = _ROOT / "docs" / "assets" / "added-cost.svg"
 
 _FULL: dict[str, Callable[[], Section]] = {
@@ -38,7 +39,7 @@ _FULL: dict[str, Callable[[], Section]] = {
     "memory": lambda: memory(requests=1_000_000),
     "signing": lambda: signing(rounds=15, seconds=0.05),
     "stores": lambda: stores(rounds=201, seconds=0.01, idle=60, count=100_000, logouts=200),
-    "server": lambda: server(rounds=25, duration=1),
+    "server": lambda: server(rounds=20, duration=1),
     "imports": lambda: imports(rounds=15),
 }
 _QUICK: dict[str, Callable[[], Section]] = {
@@ -54,28 +55,13 @@ _QUICK: dict[str, Callable[[], Section]] = {
     "imports": lambda: imports(rounds=1),
 }
 
-_CHARTED = {
-    entrants.CACHED_FLOOR: ("floor", "by hand: a dict of tokens"),
-    entrants.VERIFYING_FLOOR: ("floor", "by hand: verified each time"),
-    ours.CACHED: ("ours", "asgi-login, bearer, cached"),
-    ours.COLD: ("ours", "asgi-login, bearer, verified each time"),
-    ours.SESSION: ("ours", "asgi-login, session cookie, CSRF check"),
-    "starlette-login, session cookie": ("peer", "starlette-login, session cookie"),
-    "Starlette AuthenticationMiddleware + PyJWT, HS256": ("peer", "Starlette's middleware and PyJWT"),
-    added.DEPENDS: ("peer", "fastapi-login, dependency"),
-    "Litestar JWTAuth, HS256": ("peer", "Litestar JWTAuth"),
-    "authx, bearer, HS256": ("peer", "authx"),
-    "fastapi-login, middleware, HS256": ("peer", "fastapi-login, middleware"),
-    "fastapi-users, bearer, HS256": ("peer", "fastapi-users, bearer"),
-}
-
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Run the sections that are asked for; a full run of all also writes RESULTS.md and the chart."""
+    """Run the sections that are asked for; a full run of all also writes RESULTS.md, the page and the chart."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measure what asgi-login costs.")
     parser.add_argument("--quick", action="store_true", help="few rounds, for a look; writes no file")
     parser.add_argument("--only", nargs="+", choices=_FULL, default=list(_FULL), help="sections; writes no file")
-    parser.add_argument("--write", action="store_true", help="with --only: replace their tables in RESULTS.md")
+    parser.add_argument("--write", action="store_true", help="with --only: replace what they have measured")
     options = parser.parse_args(arguments)
     start, sections = time.monotonic(), []
     for name in options.only:
@@ -88,16 +74,22 @@ def main(arguments: Sequence[str] | None = None) -> None:
         print("A quick run: few rounds, to see that everything runs. Its figures, and its targets, say nothing.\n")
     print(text)
     if not options.quick and set(options.only) == set(_FULL):
-        _RESULTS.write_text(_introduction(minutes) + text)
-        _CHART.parent.mkdir(exist_ok=True)
-        _CHART.write_text(_chart(sections))
-        print(f"Written in {minutes:.1f} minutes: {_RESULTS.relative_to(_ROOT)}, {_CHART.relative_to(_ROOT)}")
+        _write(_introduction(minutes) + text, sections)
+        print(f"Written in {minutes:.1f} minutes: RESULTS.md, the page that shows it, and the chart.")
     elif not options.quick and options.write:
         dated = [table.with_note(f"Measured by itself on {_today()}, on {processor()}.") for table in tables]
-        _RESULTS.write_text(with_tables(_RESULTS.read_text(), dated))
-        print(f"Replaced in {_RESULTS.relative_to(_ROOT)}: {', '.join(table.title for table in tables)}")
+        _write(with_tables(_RESULTS.read_text(), dated), sections)
+        print(f"Replaced in RESULTS.md and in the page that shows it: {', '.join(table.title for table in tables)}")
     else:
         print("RESULTS.md and the chart are left as they are: only a full run writes them.")
+
+
+def _write(results: str, sections: Sequence[Section]) -> None:
+    _RESULTS.write_text(results)
+    _PAGE.write_text(with_results(_PAGE.read_text(), results))
+    for section in sections:
+        if section.chart is not None:
+            _CHART.write_text(section.chart)
 
 
 def _text(tables: Sequence[Table]) -> str:
@@ -118,13 +110,6 @@ def _introduction(minutes: float) -> str:
         "rounds, the quartiles are the first and the third. Python's garbage collector is on, as in any application. "
         "Nothing fails because of a time.\n\n"
     )
-
-
-def _chart(sections: Sequence[Section]) -> str:
-    found = medians(sections)
-    bars = {label: (found[name], kind) for name, (kind, label) in _CHARTED.items() if name in found}
-    ordered = dict(sorted(bars.items(), key=lambda bar: bar[1][0]))
-    return bar_chart("Added to a request by a login, in microseconds (less is better)", ordered, unit="µs")
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ def main(arguments: Sequence[str] | None = None) -> str | None:
     why_not = missing()
     if why_not is not None:
         return why_not
-    counts = count("core")
+    counts = count("core").added
     budget: dict[str, dict[str, int]] = json.loads(_BUDGET.read_text())
     if options.write:
         budget[_VERSION] = {name: round(counts[name]) for name in (CACHED_FLOOR, *CORE)}

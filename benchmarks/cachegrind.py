@@ -9,6 +9,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from benchmarks.counted import FEW, MANY
 
@@ -21,8 +22,17 @@ def missing() -> str | None:
     return None if shutil.which("valgrind") else "Instructions are not counted: there is no valgrind."
 
 
-def count(rows: str, python: Path | None = None) -> dict[str, float]:
-    """Return the instructions of one call of each row that has something to be subtracted from, which is done.
+class Counts(NamedTuple):
+    """The instructions of one call, by the names of the rows."""
+
+    added: dict[str, float]
+    """Of each row from which another is subtracted: the difference."""
+    bare: dict[str, float]
+    """Of each row that is subtracted from others."""
+
+
+def count(rows: str, python: Path | None = None) -> Counts:
+    """Count all rows of a set.
 
     Args:
         rows: Which, of those in `counted`.
@@ -36,7 +46,9 @@ def count(rows: str, python: Path | None = None) -> dict[str, float]:
             name: (_counted(logs / str(many)) - _counted(logs / str(few))) / (MANY - FEW)
             for name, (_, few, many) in processes.items()
         }
-    return {name: found[name] - found[base] for name, (base, _, _) in processes.items() if base is not None}
+    bases = {name: base for name, (base, _, _) in processes.items()}
+    added = {name: found[name] - found[base] for name, base in bases.items() if base is not None}
+    return Counts(added, {name: found[name] for name, base in bases.items() if base is None})
 
 
 def count_program(program: str, environment: Mapping[str, str]) -> int:

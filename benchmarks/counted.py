@@ -16,6 +16,7 @@ from benchmarks.drive import ASGIApp, Request, requests, stop_loop
 from benchmarks.entrants import CACHED_FLOOR, all_entrants, floors
 from benchmarks.frameworks import RAW, ReadyUser, bare_applications, page
 from benchmarks.runner import Run, calls_of
+from benchmarks.verification import HMAC_ALONE, RSA_ALONE, hmac_alone, rsa_alone
 
 FEW, MANY = 100, 1_100
 _NOTHING = "a call of nothing"
@@ -35,7 +36,9 @@ def _core() -> dict[str, Row]:
 
 
 def _everybody() -> dict[str, Row]:
-    return _requests(bare_applications(), all_entrants()[0])
+    rows = _requests(bare_applications(), all_entrants()[0])
+    alone = {HMAC_ALONE: Row(hmac_alone(), _NOTHING), RSA_ALONE: Row(rsa_alone(), _NOTHING)}
+    return {_NOTHING: _nothing(), **rows, **alone}
 
 
 def _requests(bare: Mapping[str, ASGIApp], contestants: Iterable[Contestant]) -> dict[str, Row]:
@@ -50,7 +53,11 @@ def _requests(bare: Mapping[str, ASGIApp], contestants: Iterable[Contestant]) ->
 def _steps(steps: Mapping[str, Run]) -> dict[str, Row]:
     bases = {anatomy.WHOLE: anatomy.BARE, anatomy.BARE: None}
     rows = {name: Row(run, bases.get(name, _NOTHING)) for name, run in steps.items()}
-    return {_NOTHING: Row(calls_of(lambda: None), None), **rows}
+    return {_NOTHING: _nothing(), **rows}
+
+
+def _nothing() -> Row:
+    return Row(calls_of(lambda: None), None)
 
 
 ROWS: Mapping[str, Callable[[], Mapping[str, Row]]] = {

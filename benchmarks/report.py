@@ -29,11 +29,14 @@ class Table:
         heading = f"{_HEADING}{self.title}"
         if not self.rows:
             return "\n\n".join([heading, *self.notes]) + "\n"
+        return "\n\n".join([heading, self.lines(), *self.notes]) + "\n"
+
+    def lines(self) -> str:
+        """Return the table alone."""
         cells = [list(self.columns), *map(list, self.rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
         rule = [("-" * width if i == 0 else "-" * (width - 1) + ":") for i, width in enumerate(widths)]
-        table = [_line(row, widths) for row in (cells[0], rule, *cells[1:])]
-        return "\n\n".join([heading, "\n".join(table), *self.notes]) + "\n"
+        return "\n".join(_line(row, widths) for row in (cells[0], rule, *cells[1:]))
 
     def with_note(self, note: str) -> "Table":
         """Return the same table with one more paragraph below."""
@@ -48,11 +51,13 @@ class Section:
         tables: To show.
         samples: To judge the targets by, under the names of the contestants.
         figures: The same, of what is measured once.
+        chart: An SVG, where there is one.
     """
 
     tables: Sequence[Table]
     samples: Mapping[str, Samples] = field(default_factory=dict)
     figures: Mapping[str, float] = field(default_factory=dict)
+    chart: str | None = None
 
 
 def timing_table(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from benchmarks import added, ours
 from benchmarks.report import Section, Table
 from benchmarks.runner import Samples
 
@@ -31,11 +30,6 @@ class Results:
     def difference(self, one: str, other: str) -> Samples:
         """Return the differences of two contestants, round by round."""
         return self.samples[one].minus(self.samples[other])
-
-    def cold_rs256(self) -> Samples:
-        """Return our cost with RS256, over that with HS256 in which the HMAC is exchanged for the RSA signature."""
-        without_beyond = self.samples[added.HMAC_ALONE].minus(self.samples[ours.COLD])
-        return self.samples[ours.COLD_RS256].over(self.samples[added.RSA_ALONE].minus(without_beyond))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,12 @@
 """What this library has set itself, but for stores, which have a table of their own."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from benchmarks import added, entrants, growth, imports, memory, ours, server, verification
-from benchmarks.instructions import share
+from benchmarks.instructions import RS256, share
 from benchmarks.report import Section, Table
-from benchmarks.target import Results, Target, figure, figure_ratio, ratio, target_table
+from benchmarks.server_cases import DEPENDS, INSTALLED, TUTORIAL
+from benchmarks.target import Target, figure, figure_ratio, ratio, target_table
 
 _TARGETS = (
     Target("cached HS256 bearer / the best peer", 1 / 12, "", ratio(ours.CACHED, added.BEST_PEER)),
@@ -13,9 +14,6 @@ _TARGETS = (
     Target("cached HS256 bearer / a dict of tokens by hand", 2, "", ratio(ours.CACHED, entrants.CACHED_FLOOR)),
     Target("verified HS256 bearer / the best peer", 1 / 3, "", ratio(ours.COLD, added.BEST_PEER)),
     Target("verified HS256 bearer / verifying by hand", 1.7, "", ratio(ours.COLD, entrants.VERIFYING_FLOOR)),
-    Target(
-        "verified RS256 bearer / public_key.verify and what HS256 adds beyond its HMAC", 1.05, "", Results.cold_rs256
-    ),
     Target(
         "session with protection and CSRF check / a dict by hand", 4, "", ratio(ours.SESSION, entrants.CACHED_FLOOR)
     ),
@@ -37,6 +35,7 @@ _TARGETS = (
             ours.FASTAPI_CURRENT_AUTH: 1 / 8,
         }.items()
     ),
+    Target(f"instructions, {RS256}", 1.05, "", figure(RS256)),
     Target("verifying HS256 / fast-jwt on Node", 1.5, "", ratio(verification.OURS, verification.FAST_JWT)),
     Target("PyJWT decode / verifying HS256", 4, "", ratio(verification.PYJWT, verification.OURS), is_at_least=True),
     *(Target(f"{name}, at most / at least", 1.25, "", figure(name)) for name in growth.FLAT),
@@ -51,14 +50,13 @@ _TARGETS = (
         is_at_least=True,
     ),
     Target(imports.SHARE, 1.25, "", figure(imports.SHARE)),
+    *(
+        Target(f"{server.loss(name)} / {TUTORIAL}", 1 / 4, "", ratio(server.loss(name), server.loss(TUTORIAL)))
+        for name in (INSTALLED, DEPENDS)
+    ),
 )
 
 
 def targets(sections: Sequence[Section]) -> Table:
     """Return each target with what was measured, all in one run."""
     return target_table("Targets", _TARGETS, sections)
-
-
-def medians(sections: Sequence[Section]) -> Mapping[str, float]:
-    """Return the median of everything that was sampled."""
-    return {name: one.median for name, one in Results(sections).samples.items()}

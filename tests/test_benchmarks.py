@@ -9,17 +9,20 @@ from xml.etree import ElementTree as ET
 import anyio
 import pytest
 
-from benchmarks import budget, ours
-from benchmarks.chart import bar_chart
-from benchmarks.contestants import Kind, contestant
-from benchmarks.drive import Request, answer, bearer
+from benchmarks import budget, ours, server_apps
+from benchmarks.chart import Bar, Group, bar_chart
+from benchmarks.cheapest import cheapest
+from benchmarks.contestants import Contestant, Kind, contestant
+from benchmarks.drive import Request, answer, bearer, forged
 from benchmarks.entrants import CACHED_FLOOR
 from benchmarks.frameworks import RAW, page
 from benchmarks.imports import imports
 from benchmarks.instructions import CORE, instructions
 from benchmarks.keys import SECRET
+from benchmarks.pages import with_results
 from benchmarks.report import Table, with_tables
 from benchmarks.runner import Samples
+from benchmarks.server_cases import FASTAPI, ON_FASTAPI
 from benchmarks.serving import missing_for_stores
 from benchmarks.store_requests import BEARER, NONE, REDIS, REMOVED, SESSION
 from benchmarks.without import library_without_stores
@@ -41,6 +44,7 @@ def quick_run():
 def test_a_quick_run_prints_a_table_of_each_section(quick_run):
     for title in (
         "Targets",
+        "Added to a request, by framework",
         "Added to a request",
         "The anatomy of a cached bearer token",
         "Verification alone, HS256",
@@ -114,6 +118,10 @@ def test_a_peer_is_measured_or_said_to_be_missing(quick_run, peer):
         assert f"| {peer}, " in quick_run
 
 
+def test_what_fastapis_tutorial_teaches_is_measured(quick_run):
+    assert "| FastAPI's tutorial, Depends + PyJWT, HS256 " in quick_run
+
+
 def test_no_contestant_answers_wrongly(quick_run):
     assert "answered" not in quick_run.replace("Every contestant answered", "")
 
@@ -138,11 +146,57 @@ def test_differences_and_ratios_are_taken_round_by_round():
     assert (noisy.median, Samples((5.0,)).low) == (6.0, 5.0)
 
 
-def test_the_chart_has_a_bar_for_each_value_in_proportion():
-    chart = bar_chart("a < b", {"one": (5, "ours"), "two": (10, "peer")}, unit="µs")
+@pytest.mark.parametrize("case", [case for case in ON_FASTAPI if case.name != FASTAPI], ids=lambda case: case.name)
+def test_what_is_served_tells_a_good_token_from_a_forged_one_and_from_none(case):
+    app = getattr(server_apps, case.app)()
+    sent = [bearer(case.token), bearer(forged(case.token)), Request()]
+    assert [answer(app, request)[0] for request in sent] == [200, 401, 401]
+
+
+def test_the_cheapest_of_ours_stands_next_to_the_cheapest_peer_or_what_is_written_by_hand():
+    def one(name, kind, base, status=200):
+        return Contestant(name, kind, base, page, Request(), status, {})
+
+    entrants = [
+        one("ours, nobody", Kind.OURS, RAW, 401),
+        one("ours", Kind.OURS, RAW),
+        one("ours, slower", Kind.OURS, RAW),
+        one("dict", Kind.FLOOR, RAW),
+        one("ours, there", Kind.OURS, "Framework"),
+        one("peer", Kind.PEER, "Framework"),
+        one("peer, slower", Kind.PEER, "Framework"),
+    ]
+    found = cheapest(entrants, {entrant.name: len(entrant.name) for entrant in entrants})
+    names = {base: [entrant.name for entrant in both] for base, both in found.items()}
+    assert names == {RAW: ["ours", "dict"], "Framework": ["ours, there", "peer"]}
+
+
+def test_the_bars_of_the_chart_are_what_is_bare_and_what_is_added_on_one_scale():
+    chart = bar_chart("a < b", [Group("A", 20, [Bar("one", 5, "ours")]), Group("B", 40, [Bar("two", 10, "peer")])])
     svg = ET.fromstring(chart)  # noqa: S314 - our own drawing
-    widths = {rect.get("class"): float(rect.get("width")) for rect in svg.iter(f"{SVG}rect")}
-    assert widths["peer"] == pytest.approx(2 * widths["ours"], rel=0.01)
+    rects = [(rect.get("class"), float(rect.get("width"))) for rect in svg.iter(f"{SVG}rect")][1:]
+    assert [kind for kind, _ in rects] == ["bare", "bare", "ours", "bare", "bare", "peer"]
+    assert [width / rects[2][1] for _, width in rects] == pytest.approx([4, 4, 1, 8, 8, 2], rel=0.01)
+
+
+def test_a_page_is_given_the_columns_and_rows_that_it_asks_for():
+    table = Table("Targets", ["", "measured", "more", ""], [["a", "1", "x", "met"], ["b", "2", "y", "missed"]])
+    page = "Before.\n\n<!-- RESULTS.md: Targets | ; measured | missed -->\nold\n<!-- end -->\n\nAfter.\n"
+    found = with_results(page, "# All\n\n" + table.markdown())
+    wanted = Table("", ["", "measured"], [["b", "2"]]).lines()
+    assert found == page.replace("old\n", f"\n{wanted}\n\n")
+    assert with_results(found, "# All\n\n" + table.markdown()) == found
+
+
+@pytest.mark.parametrize("asked", ["Costs", "Times | µs", "Times | ms; µs"])
+def test_a_page_that_asks_for_what_is_not_there_is_told_so(asked):
+    with pytest.raises(ValueError, match=r"RESULTS\.md has no (table|column)"):
+        with_results(f"<!-- RESULTS.md: {asked} -->\n<!-- end -->", Table("Times", ["", "ms"], [["a", "1"]]).markdown())
+
+
+def test_the_page_about_performance_shows_the_committed_results():
+    page = (ROOT / "docs" / "explanation" / "performance.md").read_text()
+    assert with_results(page, (ROOT / "benchmarks" / "RESULTS.md").read_text()) == page
 
 
 def test_a_request_is_over_budget_when_it_takes_more_of_the_dicts_than_it_may():
@@ -155,7 +209,9 @@ def test_a_request_is_over_budget_when_it_takes_more_of_the_dicts_than_it_may():
 
 def test_where_there_is_no_valgrind_a_sentence_takes_the_place_of_the_counts(monkeypatch, tmp_path):
     monkeypatch.setenv("PATH", str(tmp_path))
-    (table,) = instructions().tables
-    assert table.markdown().endswith("\n\nInstructions are not counted: there is no valgrind.\n")
-    assert imports(rounds=1).tables[1].markdown().endswith("\n\nInstructions are not counted: there is no valgrind.\n")
+    sentence = "Instructions are not counted: there is no valgrind."
+    results = "\n".join(table.markdown() for table in instructions().tables)
+    asked = "<!-- RESULTS.md: Instructions added to a request on plain ASGI -->\n"
+    assert with_results(f"{asked}<!-- end -->", results) == f"{asked}\n{sentence}\n\n<!-- end -->"
+    assert imports(rounds=1).tables[1].markdown().endswith(f"\n\n{sentence}\n")
     assert budget.main([]) == "Instructions are not counted: there is no valgrind."

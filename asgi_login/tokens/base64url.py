@@ -7,7 +7,6 @@ from typing import Final
 
 # RFC 4648 §5.
 ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_FROM_URLSAFE: Final = bytes.maketrans(b"-_", b"+/")
 # RFC 4648 §3.5: the last characters whose unused bits are zero, by the length of the last group.
 _LAST_CHARACTERS: Final = {2: b"AQgw", 3: b"AEIMQUYcgkosw048"}
 
@@ -31,6 +30,7 @@ def decode(part: bytes) -> bytes:
     if rest and part[-1] not in _LAST_CHARACTERS.get(rest, b""):
         raise InvalidBase64url("base64url that is not canonical")
     try:
-        return a2b_base64(part.translate(_FROM_URLSAFE) + b"==")
+        # Two searches take less than a table in which each character is looked up.
+        return a2b_base64(part.replace(b"-", b"+").replace(b"_", b"/") + b"==")
     except _Error:
         raise InvalidBase64url("not base64url") from None

@@ -8,12 +8,16 @@ import secrets
 from collections.abc import Callable, Mapping
 from typing import Final, NoReturn, Self
 
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from cryptography.hazmat.primitives.hashes import HashAlgorithm
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
     PrivateFormat,
 )
-from jwt.algorithms import get_default_algorithms
+from jwt.algorithms import RSAAlgorithm, get_default_algorithms
 
 from asgi_login.tokens.base64url import encode
 from asgi_login.tokens.jwk import jwk_members
@@ -191,8 +195,26 @@ def _hmac_check(secret: bytes, algorithm: str) -> Callable[[bytes, bytes], bool]
 
 
 def _signature_check(public_key: PublicKey, algorithm: str) -> Callable[[bytes, bytes], bool]:
-    verify = _ALGORITHMS[algorithm].verify
+    known = _ALGORITHMS[algorithm]
+    verify = known.verify
+    # Not RSASSA-PSS, whose class is derived from that one.
+    if type(known) is RSAAlgorithm and isinstance(public_key, RSAPublicKey):
+        return _pkcs1_check(public_key, known.hash_alg())
     return lambda signed, signature: verify(signed, public_key, signature)
+
+
+def _pkcs1_check(public_key: RSAPublicKey, digest: HashAlgorithm) -> Callable[[bytes, bytes], bool]:
+    """Return what PyJWT does for each signature, with the padding and the hash made once."""
+    verify, padding = public_key.verify, PKCS1v15()
+
+    def check(signed: bytes, signature: bytes) -> bool:
+        try:
+            verify(signature, signed, padding, digest)
+        except InvalidSignature:
+            return False
+        return True
+
+    return check
 
 
 def _seed(signing_key: bytes | PrivateKey | None) -> bytes:

@@ -95,7 +95,7 @@ class _Stack:
         self._endpoints = endpoints
 
     def __call__(self, app: ASGIApp) -> ASGIApp:
-        middleware = AuthMiddleware(_NativeUser(app), self._manager, **self._settings)
+        middleware = AuthMiddleware(_with_native_user(app), self._manager, **self._settings)
         return Endpoints(middleware, *self._endpoints) if self._endpoints else middleware
 
 
@@ -137,19 +137,19 @@ def _denial(callback: Callable[[WebSocket], Awaitable[None]]) -> ASGIApp:
     return deny
 
 
-class _NativeUser:
-    """Sets what `request.user` and `request.auth` return, and Starlette's own `@requires` reads."""
+def _with_native_user(app: ASGIApp) -> ASGIApp:
+    """Return the application with what `request.user` and `request.auth` return, and Starlette's `@requires` reads."""
 
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
+    # A function, and no coroutine around the application's: this runs for every request.
+    def call(scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] in {"http", "websocket"}:
-            auth: AnyAuth = scope["state"]["auth"]
-            user: object = auth.user
+            state = scope["state"]
+            user: object = state["user"]
             scope["user"] = UnauthenticatedUser() if user is None else user
-            scope["auth"] = _Credentials(auth)
-        return self._app(scope, receive, send)
+            scope["auth"] = _Credentials(state["auth"])
+        return app(scope, receive, send)
+
+    return call
 
 
 class _Credentials(AuthCredentials):

@@ -105,11 +105,12 @@ async def check_current(rule: Rule) -> None:
         RuntimeError: No request is being handled here.
     """
     holder = current_holder()
-    error = await rule.awaited_refusal(holder.auth)
-    try:
-        _refuse(holder, rule, error)
-    finally:
-        del error  # whose traceback holds this frame
+    # No coroutine for a rule without a check, which is nearly every one. The error has no name here: its traceback
+    # would hold this frame, and the frame the error.
+    if rule.check is None:
+        _refuse(holder, rule, rule.refusal(holder.auth))
+    else:
+        _refuse(holder, rule, await rule.awaited_refusal(holder.auth))
 
 
 def _refuse(holder: Holder, rule: Rule, error: AuthError | None, view: object = None) -> None:
@@ -139,7 +140,10 @@ def _decorator(name: str, rule: Rule, view: Callable[..., Any] | None = None) ->
             @wraps(function)
             async def async_gate(*args: object, **kwargs: object) -> object:
                 holder = current_holder()
-                _refuse(holder, rule, await rule.awaited_refusal(holder.auth), function)
+                if rule.check is None:
+                    _refuse(holder, rule, rule.refusal(holder.auth), function)
+                else:
+                    _refuse(holder, rule, await rule.awaited_refusal(holder.auth), function)
                 return await function(*args, **kwargs)
 
             return async_gate

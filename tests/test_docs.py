@@ -359,7 +359,6 @@ ALIASES = {"EventKind": asgi_login.events, "Reason": asgi_login.reasons}
 # Without an underscore because other modules of ours, or type checkers, look at them.
 NOT_PROMISED = {
     "starlette": {"answer_auth_error"},
-    "litestar": {"Guard"},
     "django.LoginMiddleware": {"async_capable", "process_exception", "sync_capable"},
     "litestar.LoginPlugin": {"on_app_init", "receive_route"},
     "BearerTransport": {"read"},
@@ -439,7 +438,7 @@ def sections() -> dict[str, Block]:
 def definitions(name: str) -> list[ast.stmt]:
     """Return where the source defines a name; overloads and the function itself all count."""
     module, _, inner = name.rpartition(".")
-    is_package = module in {"", "fastapi", "issuers", "oauth", "redis"}
+    is_package = not module or hasattr(MODULES[module], "__path__")
     if name in ALIASES:
         file = ALIASES[name].__file__
     else:

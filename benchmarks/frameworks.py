@@ -1,5 +1,7 @@
 """The bare applications: a handler that reads a user whom a two-line middleware has set, in each framework."""
 
+import asyncio
+from collections.abc import Callable
 from typing import Any
 
 from benchmarks.drive import ASGIApp
@@ -19,6 +21,21 @@ class ReadyUser:
         await self.app(scope, receive, send)
 
 
+class Served:
+    """Lets an application receive what it does from a server: one body, and then nothing more. Quart reads on."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        messages = [await receive()]
+
+        async def receive_once() -> Any:
+            return messages.pop() if messages else await asyncio.get_running_loop().create_future()
+
+        await self.app(scope, receive_once, send)
+
+
 async def page(scope: Any, receive: Any, send: Any) -> None:
     """Answer 200 to a user and 401 to nobody, without any framework."""
     status = 401 if scope["state"]["user"] is None else 200
@@ -29,7 +46,7 @@ async def page(scope: Any, receive: Any, send: Any) -> None:
 def bare_applications() -> dict[str, ASGIApp]:
     """Return the bare application of each framework that is installed, by its name."""
     apps = {RAW: ReadyUser(page)}
-    for name, make in {"Starlette": starlette, "FastAPI": fastapi, "Litestar": litestar}.items():
+    for name, make in {"Starlette": starlette, "FastAPI": fastapi, "Litestar": litestar, "Quart": quart}.items():
         try:
             apps[name] = ReadyUser(make())
         except ModuleNotFoundError:
@@ -73,12 +90,26 @@ def litestar() -> Any:
     return Litestar([litestar_page()], logging_config=None)
 
 
-def litestar_page(**settings: Any) -> Any:
+def litestar_page(decorate: Callable[[Any], Any] = lambda view: view, **settings: Any) -> Any:
     """Return the page itself, for applications with logins; `settings` are those of Litestar's `get`."""
     from litestar import Request, get
 
     @get("/", media_type="text/plain", **settings)
+    @decorate
     async def home(request: Request[Any, Any, Any]) -> str:
         return str(request.user)
 
     return home
+
+
+def quart() -> Any:
+    """Return a Quart application whose page reads the user out of the scope."""
+    from quart import Quart, request
+
+    app = Quart("benchmarks")
+
+    @app.get("/")
+    async def home():
+        return str(request.scope["state"]["user"])
+
+    return Served(app)

@@ -1,9 +1,10 @@
 """What asgi-login costs, on plain ASGI and inside the frameworks."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, LoginManager, current_auth, login_required
@@ -17,17 +18,26 @@ COLD = "asgi-login, bearer, HS256, verified each time"
 CACHED = "asgi-login, bearer, HS256, cached"
 COLD_RS256 = "asgi-login, bearer, RS256, verified each time"
 CACHED_RS256 = "asgi-login, bearer, RS256, cached"
+BEHIND = f"{CACHED}, behind login_required"
+IN_COOKIE = "asgi-login, session cookie, cached"
 SESSION = "asgi-login, session cookie, protection and CSRF check on a POST, cached"
 ANONYMOUS = "asgi-login, anonymous"
-FASTAPI_DEPENDS = CACHED.replace("asgi-login", "asgi-login on FastAPI")
-FASTAPI_CURRENT_AUTH = FASTAPI_DEPENDS.replace("FastAPI", "FastAPI, current_auth()")
-FASTAPI_BARE = FASTAPI_DEPENDS.replace("FastAPI", "FastAPI, without install")
-FASTAPI_BARE_COOKIE = f"{FASTAPI_BARE}, cookies too"
 
 
 async def load_user(sub: str) -> str:
     """Return the user without looking anywhere: a database would cost everybody the same."""
     return sub
+
+
+def on(framework: str, case: str) -> str:
+    """Return what a case is called in that framework."""
+    return case.replace("asgi-login", f"asgi-login on {framework}")
+
+
+FASTAPI_DEPENDS = on("FastAPI", CACHED)
+FASTAPI_CURRENT_AUTH = on("FastAPI, current_auth()", CACHED)
+FASTAPI_BARE = on("FastAPI, without install", CACHED)
+FASTAPI_BARE_COOKIE = f"{FASTAPI_BARE}, cookies too"
 
 
 def make_manager(secret: Any = SECRET, *, kind: Callable[..., Any] = LoginManager, **settings: Any) -> Any:
@@ -56,7 +66,7 @@ def session_cookie(manager: Any) -> bytes:
 def contestants() -> list[Contestant]:
     """Return all of ours whose framework is installed."""
     found = [*_bearers(), *_cookies(), *_without_user()]
-    for in_framework in (_starlette, _fastapi, _litestar):
+    for in_framework in (_starlette, _fastapi, _litestar, _quart):
         try:
             found += in_framework()
         except ModuleNotFoundError:
@@ -80,7 +90,7 @@ def _bearers() -> list[Contestant]:
         _bearer(CACHED),
         _bearer(COLD_RS256, **pem, token_cache_size=0),
         _bearer(CACHED_RS256, **pem),
-        _bearer(f"{CACHED}, behind login_required", app=login_required(page)),
+        _bearer(BEHIND, app=login_required(page)),
     ]
 
 
@@ -191,11 +201,40 @@ def _litestar() -> list[Contestant]:
 
     from asgi_login.litestar import LoginPlugin, guard
 
-    def guarded(manager: Any) -> ASGIApp:
-        page = frameworks.litestar_page(guards=[guard()])
+    def application(manager: Any, page: Any) -> ASGIApp:
         return Litestar([page], plugins=[LoginPlugin(manager)], logging_config=None)
 
-    return _in_framework("Litestar", guarded)
+    def guarded(manager: Any) -> ASGIApp:
+        return application(manager, frameworks.litestar_page(guards=[guard()]))
+
+    def decorated(manager: Any) -> ASGIApp:
+        return application(manager, frameworks.litestar_page(login_required))
+
+    # For each guard, Litestar copies the handler.
+    return [*_in_framework("Litestar", guarded), *_in_framework("Litestar", decorated, cases={BEHIND: 4096})]
+
+
+def _quart() -> list[Contestant]:
+    from quart import Quart
+
+    from asgi_login.quart import current_user, install
+
+    def decorated(manager: Any) -> ASGIApp:
+        app = Quart("benchmarks")
+
+        @app.get("/")
+        @login_required
+        async def home() -> str:
+            return str(current_user)
+
+        install(app, manager)
+        return frameworks.Served(app)
+
+    manager = make_manager()
+    cookie = session_cookie(manager).decode()
+    good, bad = (with_cookie(one.encode()) for one in (cookie, forged(cookie)))
+    session = _of(on("Quart", IN_COOKIE), decorated(manager), good=good, bad=bad, base="Quart")
+    return [*_in_framework("Quart", decorated), session]
 
 
 def _installed(install: Callable[..., None], app: ASGIApp, manager: Any) -> ASGIApp:
@@ -204,16 +243,15 @@ def _installed(install: Callable[..., None], app: ASGIApp, manager: Any) -> ASGI
 
 
 def _in_framework(
-    name: str, make: Callable[[Any], ASGIApp], *, kind: Callable[..., Any] = LoginManager
+    name: str,
+    make: Callable[[Any], ASGIApp],
+    *,
+    kind: Callable[..., Any] = LoginManager,
+    cases: Mapping[str, int] = MappingProxyType({COLD: 0, CACHED: 4096}),
 ) -> list[Contestant]:
     return [
-        _of_manager(
-            case.replace("asgi-login", f"asgi-login on {name}"),
-            make,
-            make_manager(kind=kind, token_cache_size=size),
-            base=name,
-        )
-        for case, size in {COLD: 0, CACHED: 4096}.items()
+        _of_manager(on(name, case), make, make_manager(kind=kind, token_cache_size=size), base=name)
+        for case, size in cases.items()
     ]
 
 

@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import anyio
 import pytest
 
-from benchmarks import budget, ours, server_apps
+from benchmarks import budget, ours, server_apps, targets
 from benchmarks.chart import Bar, Group, bar_chart
 from benchmarks.cheapest import cheapest
 from benchmarks.contestants import Contestant, Kind, contestant
@@ -20,17 +20,18 @@ from benchmarks.imports import imports
 from benchmarks.instructions import CORE, instructions
 from benchmarks.keys import SECRET
 from benchmarks.pages import with_results
-from benchmarks.report import Table, with_tables
+from benchmarks.report import Section, Table, with_tables
 from benchmarks.runner import Samples
 from benchmarks.server_cases import FASTAPI, ON_FASTAPI
 from benchmarks.serving import missing_for_stores
 from benchmarks.store_requests import BEARER, NONE, REDIS, REMOVED, SESSION
+from benchmarks.target import Results, Target, figure_ratio
 from benchmarks.without import library_without_stores
 
 ROOT = Path(__file__).parent.parent
 SECTIONS = ["added", "anatomy", "verification", "growth", "signing", "stores", "imports"]
 SVG = "{http://www.w3.org/2000/svg}"
-PEERS = ["fastapi-login", "fastapi-users", "authx", "starlette-login"]
+PEERS = ["fastapi-login", "fastapi-users", "authx", "starlette-login", "quart-auth"]
 
 
 @pytest.fixture(scope="module")
@@ -205,6 +206,20 @@ def test_a_request_is_over_budget_when_it_takes_more_of_the_dicts_than_it_may():
     counts = {CACHED_FLOOR: 1_500, **dict.fromkeys(CORE, 7_500), ours.SESSION: 7_600, ours.COLD: 7_700}
     (problem,) = budget.verdicts(counts, allowed)
     assert problem.startswith(f"{ours.COLD} takes 7,700 instructions, 2.7% more than its budget of 7,500: ")
+
+
+@pytest.mark.parametrize(("one", "other"), targets.IN_FRAMEWORKS)
+def test_what_is_compared_within_a_framework_is_measured(quick_run, one, other):
+    for name in (one, other):
+        assert f"| {name} " in quick_run
+
+
+def test_a_target_in_instructions_is_judged_by_the_ratio_of_two_figures():
+    met, missed = (Target("", limit, "", figure_ratio("ours", "other")) for limit in (1 / 2, 1 / 3))
+    results = Results([Section([], figures={"ours": 2.0, "other": 5.0})])
+    assert met.row(results) == ["", "at most 0.5", "0.4", "", "met"]
+    assert missed.row(results)[-1] == "missed"
+    assert met.row(Results([]))[-1] == "not measured"
 
 
 def test_where_there_is_no_valgrind_a_sentence_takes_the_place_of_the_counts(monkeypatch, tmp_path):

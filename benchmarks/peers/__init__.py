@@ -10,6 +10,7 @@ _MODULES = (
     "fastapi_users_",
     "authx_",
     "litestar_jwt",
+    "quart_auth_",
     "starlette_pyjwt",
     "starlette_login_",
 )

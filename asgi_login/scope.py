@@ -16,7 +16,8 @@ Message: TypeAlias = MutableMapping[str, Any]
 Receive: TypeAlias = Callable[[], Awaitable[Message]]
 Send: TypeAlias = Callable[[Message], Awaitable[None]]
 
-Headers: TypeAlias = list[tuple[bytes, bytes]]
+# Pairs of bytes; but many applications write a pair as a list, which compiled code must not take for a tuple.
+Headers: TypeAlias = list[Any]
 # The values of every Authorization line of a request, and those of every Cookie line. Not annotated as a tuple:
 # compiled code takes those apart, and NO_LINES is known by its identity.
 CredentialLines: TypeAlias = Sequence[Sequence[bytes]]

@@ -72,6 +72,14 @@ def test_a_response_that_sets_a_cookie_of_ours_is_not_stored_at_all():
     assert response.header("cache-control") == "no-store"
 
 
+@pytest.mark.parametrize("pair", [list, tuple])
+def test_the_lines_of_a_response_may_be_lists(pair):
+    own = [pair((b"vary", b"Accept")), pair((b"x-own", b"1"))]
+    response = answer(own, cookie(TOKEN))
+    assert (response.header("vary"), response.header("x-own")) == ("Accept, Cookie", "1")
+    assert response.header("cache-control") == "private"
+
+
 def test_an_accepted_websocket_varies_and_says_nothing_of_caching():
     async def app(scope, receive, send):
         await receive()

@@ -1,7 +1,7 @@
 """The header transport: a token in a header of the application's own choice."""
 
 import pytest
-from helpers import authenticate, bearer, make_manager, protected, request, websocket
+from helpers import authenticate, bearer, http_scope, make_manager, protected, request, run, send_request, websocket
 from transports.reading import BAD, OTHER, TOKEN
 
 from asgi_login import BearerTransport, CookieTransport, HeaderTransport, InvalidRequest, InvalidToken, LoginManager
@@ -31,6 +31,14 @@ class TestReading:
     @pytest.mark.parametrize("value", ["{}", " {}\t", "Bearer {}", "bearer  {}", " BEARER {} "])
     def test_white_space_around_it_and_the_word_bearer_before_it_are_no_part_of_it(self, transport, value):
         assert seen(transport, line(value.format(TOKEN))).user == "ada"
+
+    @pytest.mark.parametrize("other", [[b"x-own", b"1"], (b"x-own", "1"), (b"x-own", 1)])
+    @pytest.mark.parametrize(("token", "status"), [(TOKEN, 200), (BAD, 303)])
+    def test_a_line_may_be_a_list_and_those_that_nobody_asks_for_may_hold_anything(self, other, token, status):
+        # As adapters to AWS Lambda write a line, and as careless middleware adds its own.
+        app = protected(make_manager(transports=[PROGRAM], redirect_to="/login"))
+        lines = [other, [*line(token)], [b"accept", b"text/html"]]
+        assert run(send_request(app, {**http_scope(), "headers": lines})).status == status
 
     @BOTH
     @pytest.mark.parametrize("lines", [[], [line("")], [line(" \t")], [line(TOKEN, b"x-tokens")], [bearer(TOKEN)]])

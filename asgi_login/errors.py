@@ -24,6 +24,7 @@ from typing import Self, TypeAlias, TypeVar
 from asgi_login.reasons import Reason
 
 ErrorT = TypeVar("ErrorT", bound="AuthError")
+ProblemT = TypeVar("ProblemT", bound=Exception)
 
 # It goes into a header: nothing of the sender's may end the line or the quotes.
 _SCOPE = re.compile(r"[\x21\x23-\x5b\x5d-\x7e]+")
@@ -249,6 +250,16 @@ class ServiceUnavailable(AuthError):
     def challenge(self) -> None:
         """None: another credential would not help."""
         return
+
+
+def alone(problem: ProblemT) -> ProblemT:
+    """Return an exception that a traceback shows without the one that was being handled.
+
+    What a parser complains of may hold what it has read. `raise ... from None` hides that, but compiled code ignores
+    `from`.
+    """
+    problem.__cause__ = None
+    return problem
 
 
 ExceptionOrClass: TypeAlias = Exception | type[Exception]

@@ -29,3 +29,13 @@ def test_a_name_stands_for_exceptions_of_one_type_in_a_function(module):
         if isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             names = [name for name, _ in caught(function) if name is not None]
             assert len(names) == len(set(names)), f"{function.name}: name each exception differently"
+
+
+@pytest.mark.parametrize("module", compiled_modules())
+def test_an_exception_is_raised_without_its_cause_by_itself(module):
+    # mypyc drops `from None`, so that a traceback would show what a parser says of a claim.
+    tree = ast.parse((ROOT / "asgi_login" / f"{module}.py").read_text())
+    for raised in ast.walk(tree):
+        if isinstance(raised, ast.Raise) and raised.cause is not None:
+            assert ast.unparse(raised.cause) == "None", f"line {raised.lineno}: mypyc drops this cause"
+            assert ast.unparse(raised.exc).startswith("alone("), f"line {raised.lineno}: raise alone(...) from None"

@@ -131,6 +131,14 @@ def test_a_claim_without_a_json_form_is_named_and_not_shown(value, kind):
     assert "00000007" not in str(caught.value)
 
 
+@pytest.mark.parametrize("data", [{"x": uuid.UUID(int=7)}, {"x": float("nan")}, {"x": "\ud800"}, {"scope": 7}])
+def test_a_token_that_cannot_be_issued_is_explained_once(data):
+    # What a parser says of the claims would show them.
+    with pytest.raises((TypeError, ValueError)) as caught:
+        make_manager().create_access_token(data={"sub": "ada", **data})
+    assert "".join(traceback.format_exception(caught.value)).count("Traceback") == 1
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("-inf")], (circle := {})])
 def test_a_claim_that_no_json_can_hold_is_named(value):
     circle["itself"] = circle

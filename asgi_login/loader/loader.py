@@ -6,7 +6,7 @@ from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final, NoReturn, cast
 
-from asgi_login.errors import InvalidToken
+from asgi_login.errors import InvalidToken, alone
 from asgi_login.loader.django_connections import await_for_django, is_django_loaded
 from asgi_login.loader.threads import Threads
 from asgi_login.scope import Scope
@@ -160,9 +160,8 @@ def _parsed_first(
         parsed = parse(sub)
     except (TypeError, ValueError, ArithmeticError, LookupError):
         # From None: what the parser says holds the claim.
-        raise InvalidToken(
-            f"sub is no {getattr(parse, '__name__', type(parse).__name__)}", reason_code="bad_claim"
-        ) from None
+        name = getattr(parse, "__name__", type(parse).__name__)
+        raise alone(InvalidToken(f"sub is no {name}", reason_code="bad_claim")) from None
     return begin(parsed, scope, claims)
 
 
@@ -206,7 +205,9 @@ def _check_call(function: Callable[..., object], args: tuple[object, ...], kwarg
         taken = extras & signature.bind_partial("", *args, **kwargs).arguments.keys()
         signature.bind("", *args, **kwargs, **dict.fromkeys(extras - taken))
     except TypeError as problem:
-        raise TypeError(f"the user loader cannot be called with the user's id and these arguments: {problem}") from None
+        raise alone(
+            TypeError(f"the user loader cannot be called with the user's id and these arguments: {problem}")
+        ) from None
     if taken:
         raise TypeError(f"the user loader's parameter {min(taken)!r} is one that we pass: give yours another name")
     return extras

@@ -5,6 +5,8 @@ from binascii import Error as _Error
 from binascii import a2b_base64
 from typing import Final
 
+from asgi_login.errors import alone
+
 # RFC 4648 §5.
 ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 # RFC 4648 §3.5: the last characters whose unused bits are zero, by the length of the last group.
@@ -33,4 +35,4 @@ def decode(part: bytes) -> bytes:
         # Two searches take less than a table in which each character is looked up.
         return a2b_base64(part.replace(b"-", b"+").replace(b"_", b"/") + b"==")
     except _Error:
-        raise InvalidBase64url("not base64url") from None
+        raise alone(InvalidBase64url("not base64url")) from None

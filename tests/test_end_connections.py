@@ -433,6 +433,15 @@ def stream_that(action):
 
 
 class TestStreams:
+    async def test_that_more_follows_may_be_said_by_anything_that_is_true(self, logins):
+        async def stream(scope, receive, send):
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"one ", "more_body": 1})
+            await send({"type": "http.response.body", "body": b"two"})
+
+        sent = await exchange(AuthMiddleware(stream, logins.manager, end_connections=True), bearer(logins.token()))
+        assert body(sent) == b"one two"
+
     @pytest.mark.parametrize("end", ENDINGS.values(), ids=ENDINGS)
     @pytest.mark.parametrize("wrap", ["middleware", "gate"])
     async def test_a_response_is_broken_off_at_its_next_part_when(self, logins, end, wrap):

@@ -213,6 +213,11 @@ class TestVerifyOnly:
         with pytest.raises(ValueError, match=r"must name its audience=.*insecure_any_audience=True"):
             LoginManager(public_pem(rsa_pem()), algorithm="RS256")
 
+    @pytest.mark.parametrize("value", [None, 1, "no"])
+    def test_any_audience_is_accepted_where_that_is_said_plainly(self, value):
+        with pytest.raises(TypeError, match="insecure_any_audience is True or False"):
+            LoginManager(SECRET, insecure_any_audience=value)
+
     @pytest.mark.parametrize("settings", [{"audience": "api"}, {"insecure_any_audience": True}])
     def test_with_one_or_the_explicit_choice_of_none_it_is_not(self, settings):
         manager = make_manager(public_pem(rsa_pem()), algorithm="RS256", **settings)

@@ -41,7 +41,7 @@ class HTTPRecord(RequestRecord):
                 if refusal is not None and _is_failure(message, refusal) and not is_another_failure(self._outside):
                     return self._answer(refusal)
             if "trailers" in message:
-                self._has_trailers = message["trailers"]
+                self._has_trailers = bool(message["trailers"])
             if self.changes is None and not self.varying:
                 self.has_started = True
                 return send(message)

@@ -145,7 +145,7 @@ def mark_refusal(error: AuthError) -> bool:
 
 
 def changeable_record(
-    connection: AnyScope | HasScope, config: Config, *, insecure_cross_origin: bool = False
+    connection: AnyScope | HasScope, config: Config, *, insecure_cross_origin: object = False
 ) -> tuple[RequestRecord, Scope]:
     """Return the record and the scope of a request that may change who is logged in at a manager.
 

@@ -59,7 +59,7 @@ class Watch:
 
     def concerns(self, message: Message) -> bool:
         """Tell whether a part of a response is one of several. A response in one piece was decided before."""
-        self._streams = self._streams or message.get("more_body", False)
+        self._streams = self._streams or bool(message.get("more_body", False))
         return self._streams
 
     def clears(self) -> bool:

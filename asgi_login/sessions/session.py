@@ -94,13 +94,15 @@ def is_same_client(config: Config, scope: Scope, token: VerifiedToken) -> bool:
     if describe is None:
         return True
     client = describe(scope)
+    if type(client) is not bytes and not isinstance(client, bytes):
+        raise _no_description(client)
     if memo.client is not None and _are_equal(client, memo.client):
         return True
     key = _key(config, token)
     # A retired key may be here as a public key only. Then nothing can be compared, and the client counts as changed.
     if not key.can_sign or not _equal(token.claims.get("fp"), _keyed(key, "fingerprint", client)):
         return False
-    if type(client) is bytes and len(client) <= _MAX_KEPT_CLIENT:
+    if len(client) <= _MAX_KEPT_CLIENT:
         memo.client = client
     return True
 
@@ -253,7 +255,15 @@ def _key(config: Config, token: VerifiedToken) -> Key:
 
 def _client(settings: Sessions, key: Key, scope: Scope) -> str:
     """Return the keyed hash of the client. Without a key, somebody could try all addresses."""
-    return _keyed(key, "fingerprint", (settings.fingerprint or fingerprint)(scope))
+    describe: Any = settings.fingerprint or fingerprint
+    client = describe(scope)
+    if not isinstance(client, bytes):
+        raise _no_description(client)
+    return _keyed(key, "fingerprint", client)
+
+
+def _no_description(client: object) -> TypeError:
+    return TypeError(f"Sessions(fingerprint=) must return bytes, not {type(client).__name__}")
 
 
 def _stamp(settings: Sessions, key: Key, user: Any) -> str:  # noqa: ANN401

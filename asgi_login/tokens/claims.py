@@ -206,10 +206,12 @@ def claim_rules(
     audience: str | Sequence[str] | None,
     leeway: timedelta,
     *,
-    insecure_any_audience: bool,
+    insecure_any_audience: object,
     longest: timedelta | None = None,
 ) -> ClaimRules:
     """Validate the settings and return the rules."""
+    if not isinstance(insecure_any_audience, bool):
+        raise TypeError(f"insecure_any_audience is True or False, not {type(insecure_any_audience).__name__}")
     issuers, audiences = _texts("issuer", issuer), _texts("audience", audience)
     if audiences and insecure_any_audience:
         raise ValueError("audience= and insecure_any_audience=True contradict each other: choose one")

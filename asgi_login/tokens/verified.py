@@ -53,10 +53,10 @@ class SessionMemo:
 
     __slots__ = ("client", "ends_at", "fingerprint", "renew_at")
 
-    def __init__(self, ends_at: float, renew_at: float, fingerprint: Callable[[Any], bytes] | None) -> None:
+    def __init__(self, ends_at: float, renew_at: float, fingerprint: Callable[[Any], object] | None) -> None:
         self.ends_at: float = ends_at
         self.renew_at: float = renew_at
-        self.fingerprint: Callable[[Any], bytes] | None = fingerprint
+        self.fingerprint: Callable[[Any], object] | None = fingerprint
         self.client: bytes | None = None
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from asgi_login.transports.cookie import CookieTransport
 from asgi_login.transports.header import HeaderTransport
-from asgi_login.transports.protocol import Transport
+from asgi_login.transports.protocol import Transport, check_name
 
 _HEADER_NAME = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")  # RFC 9110 §5.6.2, token
 _TRANSPORT_MEMBERS: Final = ("name", "ambient", "extract")
@@ -16,13 +16,14 @@ def check_transports(transports: tuple[Transport, ...]) -> None:
 
     Raises:
         TypeError: One is no transport.
-        ValueError: There is none, or two have the same name, cookie or header.
+        ValueError: There is none, one has no name, or two have the same name, cookie or header.
     """
     if not transports:
         raise ValueError("at least one transport is needed, say BearerTransport()")
     for transport in transports:
         if isinstance(transport, type) or not all(hasattr(transport, member) for member in _TRANSPORT_MEMBERS):
             raise TypeError(f"{transport!r} is no transport: it needs name, ambient and extract(scope)")
+        check_name(transport.name)
         if type(transport.ambient) is not bool:
             raise TypeError(f"the transport {transport.name!r} must say ambient = True or False")
         if not isinstance(getattr(transport, "trusted_origins", frozenset[bytes]()), (set, frozenset)):

@@ -6,6 +6,7 @@ The order of the checks is that of Go's net/http.CrossOriginProtection: what the
 
 import re
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from asgi_login.scope import Scope, origin_headers
@@ -14,7 +15,7 @@ NOT_THIS_HOST: Final = "Origin is not this host"
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
-def check_origin(scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
+def check_origin(scope: Scope, trusted_origins: AbstractSet[bytes]) -> str | None:
     """Return why a request must not act for the browser's user, or None if it may.
 
     Safe methods are allowed: they change nothing, and links from other sites are what the web is made of.

@@ -3,6 +3,7 @@
 import logging
 import math
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from typing import Final
 
 from asgi_login.scope import Scope, header, request_line
@@ -26,7 +27,7 @@ class OriginCheck:
         self._clock = clock
         self._warned_at = -math.inf
 
-    def problem(self, scope: Scope, trusted_origins: frozenset[bytes]) -> str | None:
+    def problem(self, scope: Scope, trusted_origins: AbstractSet[bytes]) -> str | None:
         """Return why a request must not act for the browser's user, or None if it may."""
         problem = check_origin(scope, trusted_origins)
         if problem is NOT_THIS_HOST:

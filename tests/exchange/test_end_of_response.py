@@ -48,6 +48,8 @@ def users_after(*messages):
         [START, more(ZEROCOPY), BODY],
         [START, more(BODY), ZEROCOPY],
         [WITH_TRAILERS, BODY, TRAILERS],
+        [{**START, "trailers": 1}, {**BODY, "more_body": 1}, BODY, {**TRAILERS, "more_trailers": 1}, TRAILERS],
+        [{**START, "trailers": None}, {**BODY, "more_body": None}],
         [WITH_TRAILERS, ZEROCOPY, TRAILERS],
         [WITH_TRAILERS, PATHSEND, TRAILERS],
         [WITH_TRAILERS, more(BODY), BODY, more(TRAILERS), TRAILERS],

@@ -139,6 +139,19 @@ def test_a_fingerprint_of_the_applications_own_decides(clock):
     assert browser.visit(headers=[(b"x-device", b"2")]).user is None
 
 
+@pytest.mark.parametrize("clue", ["192.0.2.1", None, ("192.0.2.1", 7)])
+def test_a_fingerprint_of_another_type_is_said_to_be_no_bytes(clock, clue):
+    manager, browser = with_sessions(clock, fingerprint=lambda scope: clues[0])
+    clues = [clue]
+    with pytest.raises(TypeError, match=rf"fingerprint=\) must return bytes, not {type(clue).__name__}"):
+        browser.login(manager)
+    clues = [b"192.0.2.1"]
+    browser.login(manager)
+    clues = [clue]
+    with pytest.raises(TypeError, match=rf"fingerprint=\) must return bytes, not {type(clue).__name__}"):
+        browser.visit()
+
+
 def test_a_fingerprint_is_keyed_and_never_the_address_itself(clock):
     tokens = []
     for secret in (SECRET, OTHER_SECRET):

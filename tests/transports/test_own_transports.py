@@ -1,5 +1,6 @@
 """Transports of the application's own."""
 
+import pytest
 import starlette.responses
 from helpers import authenticate, bearer, cookie, make_manager, protected, request
 from transports.reading import OTHER, TOKEN
@@ -33,6 +34,24 @@ class TestOwnTransports:
         assert authenticate(manager, bearer(OTHER), query_string=b"").user == "user1"
         assert type(authenticate(manager, query_string=b"ticket=").error) is InvalidRequest
         assert type(authenticate(manager, query_string=b"ticket=\xc3\xa9").error) is InvalidToken
+
+    @pytest.mark.parametrize("name", [None, 7, b"query", ""])
+    def test_its_name_is_a_string(self, name):
+        transport = self.Query()
+        transport.name = name
+        with pytest.raises(ValueError, match="a transport's name is a non-empty string"):
+            make_manager(transports=[transport])
+
+    @pytest.mark.parametrize("kind", [set, frozenset])
+    def test_the_origins_that_it_trusts_are_any_set(self, kind):
+        transport = self.Query()
+        transport.ambient = True
+        transport.trusted_origins = kind([b"https://app.example"])
+        app = protected(make_manager(transports=[transport]))
+        for origin, status in ((b"https://app.example", 200), (b"https://evil.example", 403)):
+            headers = [(b"origin", origin)]
+            scope = {"headers": headers, "query_string": b"ticket=" + TOKEN.encode()}
+            assert request(app, "POST", **scope).status == status
 
     def test_an_ambient_one_is_origin_checked(self):
         class Ambient(self.Query):

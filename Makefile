@@ -33,10 +33,12 @@ demo: $(VENV)/pyvenv.cfg  ## Serve the demo on http://127.0.0.1:8000 (PORT= for 
 # configures Django.
 ASIDE := tests/stores tests/servers
 # A client and a provider of the tests are for Node.js. Where there is no npm, or no network, their tests are skipped.
+NPM = for folder in tests/oauth/npm tests/issuers/npm; do \
+	command -v npm >/dev/null && npm ci --prefix $$folder --silent --ignore-scripts || true; done
+
 test: $(VENV)/pyvenv.cfg  ## Run the tests and measure their coverage
 	@$(SYNC) --group test
-	@command -v npm >/dev/null && npm ci --prefix tests/oauth/npm --silent --ignore-scripts || true
-	@command -v npm >/dev/null && npm ci --prefix tests/issuers/npm --silent --ignore-scripts || true
+	@$(NPM)
 	@rm -f .coverage .coverage.*
 	@{ $(COVERED) tests/conformance && $(COVERED) $(ASIDE); } > .coverage.aside.log 2>&1 & aside=$$!; \
 	$(COVERED) $(patsubst %,--ignore %,tests/conformance $(ASIDE)); rest=$$?; \
@@ -126,13 +128,14 @@ wheel-compiled: $(VENV)/pyvenv.cfg  ## Build the compiled wheel for this Python,
 # measures them, is left out; and where CI is set, so is what is slow and hardly about compiled code.
 TESTED := tests docs examples benchmarks LICENSE Makefile pyproject.toml $(wildcard *.md)
 PYTEST_COMPILED := cd build/tested && ../../.venv-compiled/bin/python -m pytest -q --no-header $(if $(CI),-k "not trio")
-SLOW := issuers mcp_servers oauth servers stores test_demo.py test_demo_devices.py test_demo_redis.py test_demo_tokens.py
+SLOW := issuers servers stores test_demo.py test_demo_devices.py test_demo_redis.py test_demo_tokens.py
 LEFT_OUT := browser conformance test_benchmarks.py test_compiled_modules.py $(if $(CI),$(SLOW))
 
 test-compiled: wheel-compiled  ## Run the tests against the compiled wheel (TESTS=tests/tokens for some)
 	@UV_PROJECT_ENVIRONMENT=.venv-compiled $(UV) sync --quiet --frozen --no-install-project --python $(BIN)/python --group test
 	@$(UV) pip install --quiet --no-deps --reinstall --python .venv-compiled \
 		dist/asgi_login-*-cp$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])')-*.whl
+	@$(NPM)
 	@rm -rf build/tested && mkdir -p build/tested && cp -R $(TESTED) build/tested
 	cd build/tested && ../../.venv-compiled/bin/python -c 'import asgi_login; assert asgi_login.__compiled__'
 	$(PYTEST_COMPILED) $(if $(TESTS),$(TESTS),tests/conformance)

@@ -1,7 +1,7 @@
 """Handles each connection for AuthMiddleware: authenticates, tells the application through the scope, cleans up."""
 
 import logging
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping, Sequence
 from functools import partial
 from typing import Final, cast, overload
 
@@ -155,7 +155,7 @@ class RequestHandler:
             self._meet(outer)
         if not self._is_lifespan_state_checked:
             self._check_lifespan_state()
-        state: dict[str, object] | None = scope.get("state")
+        state: MutableMapping[str, object] | None = scope.get("state")
         if state is None:
             state = scope["state"] = {}
         elif state is self._lifespan_state:
@@ -166,7 +166,7 @@ class RequestHandler:
     def _check_lifespan_state(self) -> None:
         """Warn of what is lost, at the first request, when the application has filled the state of its lifespan."""
         self._is_lifespan_state_checked = True
-        names = {"user", "scopes", "auth"}.intersection(cast("dict[str, object]", self._lifespan_state or {}))
+        names = {"user", "scopes", "auth"}.intersection(cast("Mapping[str, object]", self._lifespan_state or {}))
         if names:
             _log.warning(
                 "the lifespan state has %s, which AuthMiddleware replaces in each request: choose another name",

@@ -1,6 +1,7 @@
 import contextlib
 import json
 import logging
+from collections import UserDict
 
 import anyio
 import anyio.lowlevel
@@ -612,6 +613,16 @@ class TestCookieOfAnotherManager:
         app = AuthMiddleware(no_app, [one.manager, two.manager])
         headers = [cookie("not-a-token", "__Host-one"), cookie(two.token("bob"), "__Host-two")]
         assert (await http(app, "/", headers=headers)).scope["state"]["auth"].manager == "two"
+
+
+async def test_the_state_may_be_any_mapping():
+    logins, outer = Logins(), Logins(OTHER_SECRET, name="outer")
+    app = AuthMiddleware(AuthMiddleware(_tell_user, logins.manager), outer.manager)
+    for headers, user in (((), None), ([bearer(logins.token())], "ada")):
+        state = UserDict(own=1)
+        connection = await http(app, "/", headers=headers, state=state)
+        assert connection.json == {"user": user}
+        assert (state["own"], "auth" in state) == (1, True)
 
 
 async def test_names_of_headers_may_be_byte_arrays():

@@ -47,6 +47,8 @@ class RequestHandler:
     """
 
     app: ASGIApp
+    # For mypyc: mock.patch deletes an attribute before it sets the old one again.
+    __deletable__ = ("app",)
 
     def __init__(
         self,

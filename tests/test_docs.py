@@ -452,8 +452,17 @@ def definitions(name: str) -> list[ast.stmt]:
 def inherited(name: str) -> dict[str, list[str]]:
     """Return what a class has from the classes of ours that it is made of."""
     ours = [base for base in resolve(name).__mro__[1:] if base.__module__.startswith("asgi_login")]
-    trees = [ast.parse(textwrap.dedent(inspect.getsource(base))).body[0] for base in ours]
-    return {member: found for tree in trees for member, found in members(tree).items()}
+    return {member: found for base in ours for member, found in members(source_of(base)).items()}
+
+
+def source_of(cls: type) -> ast.ClassDef:
+    """Return the source of a class, which lies beside the compiled module where there is one."""
+    file = Path(asgi_login.__file__).parent.parent.joinpath(*cls.__module__.split(".")).with_suffix(".py")
+    return next(
+        node
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ClassDef) and node.name == cls.__name__
+    )
 
 
 class Constants(ast.NodeTransformer):

@@ -23,6 +23,7 @@ from starlette.testclient import WebSocketDenialResponse
 
 from asgi_login import AuthError, MemoryStore, Refresh, ServiceUnavailable
 from asgi_login.fastapi import LoginManager, install
+from asgi_login.stores import Revocation
 
 
 class TestRequirements:
@@ -429,9 +430,8 @@ class TestManagersOfOneKey:
 class TestStoreThatIsDown:
     @pytest.mark.parametrize("installed", [False, True])
     @pytest.mark.parametrize("path", ["/me", "/maybe"])
-    def test_nobody_is_taken_for_a_stranger_because_the_store_does_not_answer(self, installed, path):
-        store = MemoryStore()
-        logins = make_logins(store=store)
+    def test_nobody_is_taken_for_a_stranger_because_the_store_does_not_answer(self, monkeypatch, installed, path):
+        logins = make_logins(store=MemoryStore())
         app = FastAPI()
 
         @app.get("/me")
@@ -445,21 +445,13 @@ class TestStoreThatIsDown:
         if installed:
             install(app, logins.manager)
 
-        async def down(_token):
+        async def down(_revocation, _token):
             raise ServiceUnavailable("down")
 
-        object.__setattr__(logins.manager.config, "revocation", Undecided(down))
+        monkeypatch.setattr(Revocation, "clears", lambda _revocation, _token: False)
+        monkeypatch.setattr(Revocation, "judge", down)
         response = TestClient(app, "https://testserver").get(path, headers=with_header(logins.token("ada")))
         assert (response.status_code, response.headers["retry-after"]) == (503, "1")
-
-
-class Undecided:
-    """What a manager holds of a store that does not answer."""
-
-    def __init__(self, judge):
-        self.judge = judge
-        self.clears = self.ends = lambda _token: False
-        self.known_cut_off = lambda _sub: None
 
 
 def test_without_the_middleware_a_remember_token_is_checked_and_stays_because_no_cookie_is_written():

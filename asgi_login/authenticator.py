@@ -10,12 +10,12 @@
 """
 
 import logging
-from abc import ABC, abstractmethod
 from collections.abc import Callable
-from typing import Any, Final, Generic, TypeAlias, TypeVar, cast
+from typing import Final, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
 from asgi_login.auth import AnyAuth, Auth, auth_of_config, token_of
+from asgi_login.authentication import AnyAuthenticator, Outcome
 from asgi_login.config import Config
 from asgi_login.credentials import OpaqueCredential, original
 from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
@@ -36,8 +36,6 @@ from asgi_login.tokens import ACCESS, REMEMBER, SESSION, TokenCodec, UnknownKey,
 from asgi_login.transports import BearerTransport, CookieTransport, OriginCheck, Transport
 
 UserT = TypeVar("UserT")
-Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
-"""The Auth of a request, and the cookies to write back because a session was renewed or has ended."""
 Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
 """Returns the session, renewed if it is due, and the cookie to write: `renew_session`, or `keep_session`."""
 
@@ -45,36 +43,6 @@ Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
 REMEMBER_TOKEN: Final = "remember_token"  # noqa: S105 - a name
 _NO_ORIGINS: Final[frozenset[bytes]] = frozenset()
 _log: Final = logging.getLogger("asgi_login")
-
-
-class AnyAuthenticator(ABC):
-    """What the middleware asks: the authenticator of one manager, or of several.
-
-    Attributes:
-        anonymous: The Auth of a request without a credential.
-    """
-
-    __slots__ = ("anonymous",)
-
-    def __init__(self, anonymous: AnyAuth) -> None:
-        self.anonymous: AnyAuth = anonymous
-
-    @abstractmethod
-    def find(self, scope: Scope) -> object | None:
-        """Return what a request has of credentials, for `authenticate`, or None if it is anonymous."""
-
-    @abstractmethod
-    async def authenticate(self, scope: Scope, found: Any) -> Outcome[Any]:  # noqa: ANN401 - what `find` has found
-        """Return who sent the request."""
-
-    @property
-    @abstractmethod
-    def settles(self) -> bool:
-        """Whether `settle` has anything to decide."""
-
-    @abstractmethod
-    async def settle(self, scope: Scope, auth: AnyAuth, cookies: Cookies) -> Cookies:
-        """Return those of the cookies that are to be sent, as the response starts."""
 
 
 class Authenticator(AnyAuthenticator, Generic[UserT]):
@@ -212,7 +180,9 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         if token.kind == REMEMBER and outcome[0].is_authenticated:
             outcome = await self._check_use(scope, transport, token, outcome)
         if outcome[1] and config.sessions is not None and config.sessions.listed:
-            await self._list(scope, outcome[0])
+            used = token_of(outcome[0])
+            if used is not None:
+                await sessions.list_use(config, scope, used)
         return outcome
 
     async def _ask_application(self, scope: Scope, transport: Transport, credential: OpaqueCredential) -> VerifiedToken:
@@ -220,7 +190,7 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         if transport.ambient:
             # It may ask a database, which a forged request must not reach.
             trusted = getattr(transport, "trusted_origins", None) or _NO_ORIGINS
-            problem = self.config.origins.problem(scope, trusted)
+            problem = self._origins.problem(scope, trusted)
             if problem is not None:
                 raise CrossOriginRequest(problem)
         return await credential.load(scope)
@@ -264,26 +234,14 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
     @property
     def settles(self) -> bool:
         """Whether `settle` has anything to decide."""
-        return self.config.revocation is not None and self.config.remember_cookie is not None
+        return sessions.settles(self.config)
 
     async def settle(self, scope: Scope, auth: AnyAuth, cookies: Cookies) -> Cookies:
-        """Return those of the cookies that are to be sent, as the response starts.
-
-        With a store, the browser is given the next remember token only if the one that it has can be used up now.
-        """
-        config, own, transport = self.config, auth_of_config(auth, self.config), self.config.remember_cookie
-        is_restored = transport is not None and own is not None and own.is_authenticated
-        if not self.settles or transport is None or not is_restored or transport.cookie_name not in cookies:
+        """Return those of the cookies that are to be sent, as the response starts."""
+        own = auth_of_config(auth, self.config)
+        if own is None or not own.is_authenticated:
             return cookies
-        try:
-            remembered = sessions.find_remembered(config, scope)
-            if remembered is not None:
-                await sessions.use_remembered(config, scope, remembered)
-        except (InvalidToken, ServiceUnavailable) as error:
-            # The session is restored all the same: its token was good when the request came in.
-            _log.info("%s: the remember token stays as it is: %s", request_line(scope), error.log_text)
-            return {name: header for name, header in cookies.items() if name != transport.cookie_name}
-        return cookies
+        return await sessions.settle_remembered(self.config, scope, cookies)
 
     async def _check_use(
         self, scope: Scope, transport: Transport, token: VerifiedToken, outcome: Outcome[UserT]
@@ -301,19 +259,6 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         if self._writes:
             config.events.tell("restored", scope, token, transport=REMEMBER_TOKEN)
         return outcome
-
-    async def _list(self, scope: Scope, auth: Auth[UserT]) -> None:
-        """Note that a listed login was used, each time it is renewed or restored."""
-        config, token = self.config, token_of(auth)
-        if token is None:
-            return
-        try:
-            remembered = sessions.find_remembered(config, scope)
-        except InvalidToken:
-            remembered = None
-        until = None if remembered is None else remembered.exp
-        device = sessions.device_of(config, scope, token, remembered_until=until)
-        await sessions.list_device(config, scope, token.sub, device)
 
     async def _ended(
         self, revocation: Revocation, scope: Scope, transport: Transport, token: VerifiedToken

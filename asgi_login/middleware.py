@@ -6,7 +6,8 @@ from typing import Any
 
 from asgi_login.application import Wrapper, path_prefixes
 from asgi_login.asgi_types import AnyApp, ASGIApp
-from asgi_login.authenticator import AnyAuthenticator, Authenticator, Renew
+from asgi_login.authentication import AnyAuthenticator
+from asgi_login.authenticator import Authenticator, Renew
 from asgi_login.config import Config, HasConfig
 from asgi_login.manager_clashes import check_managers
 from asgi_login.multi_authenticator import MultiAuthenticator

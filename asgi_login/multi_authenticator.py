@@ -4,7 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from asgi_login.auth import AnyAuth, blocking_error, settings_of, with_others
-from asgi_login.authenticator import AnyAuthenticator, Authenticator, Outcome
+from asgi_login.authentication import AnyAuthenticator, Outcome
+from asgi_login.authenticator import Authenticator
 from asgi_login.errors import InvalidToken
 from asgi_login.readers import Credential
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines

@@ -16,7 +16,7 @@ from asgi_login.asgi_types import (
     FrameworkSend,
 )
 from asgi_login.auth import AnyAuth, all_settings_of, blocking_error, varies_with, write_to_state
-from asgi_login.authenticator import AnyAuthenticator
+from asgi_login.authentication import AnyAuthenticator
 from asgi_login.compiling import mypyc_attr
 from asgi_login.config import Config
 from asgi_login.current import CURRENT

@@ -16,6 +16,7 @@ MODULES = (
     "application/paths",
     "auth/facts",
     "auth/outcome",
+    "authentication",
     "authenticator",
     "current",
     "exchange/http_record",

@@ -6,7 +6,7 @@ made. `generations` makes a token void when it was used. `fingerprint` says what
 the list of a user's logins says of one.
 """
 
-from asgi_login.sessions.devices import device_of, list_device
+from asgi_login.sessions.devices import device_of, list_device, list_use
 from asgi_login.sessions.generations import generation_of, use_up
 from asgi_login.sessions.logins import confirm, log_in, log_out, own_claims
 from asgi_login.sessions.passive import keep_session
@@ -15,7 +15,8 @@ from asgi_login.sessions.remember import (
     find_remembered,
     read_remembered,
     restore_session,
-    use_remembered,
+    settle_remembered,
+    settles,
 )
 from asgi_login.sessions.session import (
     check_owner,
@@ -42,6 +43,7 @@ __all__ = [
     "keep_session",
     "kept_claims",
     "list_device",
+    "list_use",
     "log_in",
     "log_out",
     "own_claims",
@@ -50,7 +52,8 @@ __all__ = [
     "renew_session",
     "restore_session",
     "session_cookie",
+    "settle_remembered",
+    "settles",
     "stamp_claim",
-    "use_remembered",
     "use_up",
 ]

@@ -4,9 +4,10 @@ import logging
 from typing import cast
 
 from asgi_login.config import Config
-from asgi_login.errors import ServiceUnavailable
+from asgi_login.errors import InvalidToken, ServiceUnavailable
 from asgi_login.scope import Scope, header, request_line
 from asgi_login.sessions import session
+from asgi_login.sessions.remember import find_remembered
 from asgi_login.stores import Device
 from asgi_login.tokens import VerifiedToken
 
@@ -31,6 +32,16 @@ def device_of(config: Config, scope: Scope, token: VerifiedToken, *, remembered_
     ends = max(token.exp, remembered_until or 0)
     began, rev = token.auth_time or now, cast("int", token.claims.get("rev", 0))
     return Device(cast("str", token.claims["sid"]), began, now, ends, name[:_MAX_NAME], rev)
+
+
+async def list_use(config: Config, scope: Scope, token: VerifiedToken) -> None:
+    """Note in the list of a user's logins that a session was used: each time it is renewed or restored."""
+    try:
+        remembered = find_remembered(config, scope)
+    except InvalidToken:
+        remembered = None
+    until = None if remembered is None else remembered.exp
+    await list_device(config, scope, token.sub, device_of(config, scope, token, remembered_until=until))
 
 
 async def list_device(config: Config, scope: Scope, sub: str, device: Device) -> None:

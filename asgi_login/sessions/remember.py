@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final, cast
 
 from asgi_login.config import Config
-from asgi_login.errors import InvalidToken
-from asgi_login.scope import NO_COOKIES, Cookies, Scope
+from asgi_login.errors import InvalidToken, ServiceUnavailable
+from asgi_login.scope import NO_COOKIES, Cookies, Scope, request_line
 from asgi_login.sessions import session
 from asgi_login.sessions.generations import generation_of, use_up
 from asgi_login.settings import REUSE_WINDOW
@@ -93,6 +93,30 @@ async def use_remembered(config: Config, scope: Scope, token: VerifiedToken) -> 
         ServiceUnavailable: The store does not answer.
     """
     await _use(config, scope, token, advances=True, ends=False)
+
+
+def settles(config: Config) -> bool:
+    """Tell whether `settle_remembered` may have anything to decide for a manager."""
+    return config.revocation is not None and config.remember_cookie is not None
+
+
+async def settle_remembered(config: Config, scope: Scope, cookies: Cookies) -> Cookies:
+    """Return those cookies of a user's request that are to be sent, as the response starts.
+
+    With a store, the browser is given the next remember token only if the one that it has can be used up now.
+    """
+    transport = config.remember_cookie
+    if config.revocation is None or transport is None or transport.cookie_name not in cookies:
+        return cookies
+    try:
+        remembered = find_remembered(config, scope)
+        if remembered is not None:
+            await use_remembered(config, scope, remembered)
+    except (InvalidToken, ServiceUnavailable) as error:
+        # The session is restored all the same: its token was good when the request came in.
+        session.log.info("%s: the remember token stays as it is: %s", request_line(scope), error.log_text)
+        return {name: header for name, header in cookies.items() if name != transport.cookie_name}
+    return cookies
 
 
 async def _use(config: Config, scope: Scope, token: VerifiedToken, *, advances: bool, ends: bool) -> None:

@@ -218,9 +218,10 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         if self._is_stamped and not sessions.has_same_stamp(config, token, user):
             gone = InvalidToken("the user's stamp has changed", reason_code="stamp_changed")
             return self._refused(scope, transport, gone, token, self._deletions(token))
+        cookies = NO_COOKIES
         if token.kind == REMEMBER:
             token, cookies = sessions.restore_session(config, scope, token, user)
-        else:
+        elif not same_client or sessions.is_due(config, token):
             before, renew = token, self._renew
             token, cookies = renew(config, scope, before, user, same_client=same_client)
             if cookies and self._writes:

@@ -86,9 +86,7 @@ def session_steps() -> dict[str, Run]:
         "checking the origin": calls_of(lambda: check_origin(scope, frozenset())),
         "comparing the client": calls_of(lambda: sessions_room.is_same_client(config, scope, verified)),
         "awaiting the user loader": awaited(lambda: config.loader.call("ada", scope, verified.claims)),
-        "seeing whether to renew": calls_of(
-            lambda: sessions_room.renew_session(config, scope, verified, "ada", same_client=True)
-        ),
+        "seeing whether to renew": calls_of(lambda: sessions_room.is_due(config, verified)),
         **_shell(manager, Auth(config, transport, verified, "ada")),
     }
 

@@ -25,7 +25,8 @@ def start_of_response(message: Message, record: RequestRecord) -> Message:
     # What accepts a websocket is no response that a cache could keep.
     is_kept = varying and message["type"] != "websocket.accept"
     is_plain = is_kept and changes is None and not record.renewed
-    for key, _ in headers if is_plain else ():
+    for line in headers if is_plain else ():
+        key = line[0]
         if len(key) in _LENGTHS and key.lower() in _LOOKED_AT:
             is_plain = False
             break

@@ -122,6 +122,12 @@ def has_same_stamp(config: Config, token: VerifiedToken, user: Any) -> bool:  # 
     return key.can_sign and _equal(token.claims.get("stamp"), _stamp(settings, key, user))
 
 
+def is_due(config: Config, token: VerifiedToken) -> bool:
+    """Tell whether the first half of `idle` is over, so that a request renews the session."""
+    memo = token.session_memo
+    return memo is not None and config.clock() >= memo.renew_at
+
+
 def renew_session(
     config: Config,
     scope: Scope,
@@ -130,19 +136,17 @@ def renew_session(
     *,
     same_client: bool,
 ) -> tuple[VerifiedToken, Cookies]:
-    """Return the session, renewed if it is due, and the cookie to write, if there is one."""
-    clock, memo = config.clock, token.session_memo
-    now = clock()
-    is_due = memo is not None and now >= memo.renew_at
+    """Return a session that is due, or whose client has changed, renewed, and the cookie to write, if there is one."""
+    now = config.clock()
     # Near the end of its lifetime, a renewed session would live no longer than this one.
-    if same_client and not (is_due and _expiry(session_settings(config), token.claims, now) > token.exp):
+    if same_client and _expiry(session_settings(config), token.claims, now) <= token.exp:
         return token, NO_COOKIES
     key = _key(config, token)
     try:
         if same_client:
             return start_session(config, scope, kept_claims(token), user, now=now)
         # The fingerprint stays that of the login. Only the key that made it can sign it again.
-        if key.can_sign and (is_due or token.claims.get("fresh") is True):
+        if key.can_sign and (is_due(config, token) or token.claims.get("fresh") is True):
             return _seal(config, {**kept_claims(token), "fresh": False}, key, now=now)
     except (CookieTooLongError, UnacceptableTokenError) as problem:
         # Another key's signature may be longer, and the clock may have jumped while the user was loaded. The session

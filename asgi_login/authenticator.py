@@ -15,18 +15,17 @@ from typing import Final, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
 from asgi_login.auth import AnyAuth, Auth, auth_of_config, token_of
-from asgi_login.authentication import AnyAuthenticator, Outcome
+from asgi_login.base_authenticator import BaseAuthenticator, Outcome
 from asgi_login.config import Config
 from asgi_login.credentials import OpaqueCredential, original
-from asgi_login.errors import AuthError, CrossOriginRequest, InvalidToken, ServiceUnavailable
+from asgi_login.errors import AuthError, InvalidToken, ServiceUnavailable
 from asgi_login.events import EventKind
 from asgi_login.loader import UserLoader
-from asgi_login.readers import Credential, first_token, readers_of
+from asgi_login.readers import Credential, Reader, first_token, readers_of
 from asgi_login.scope import (
     NO_COOKIES,
     NO_LINES,
     Cookies,
-    CredentialLines,
     Scope,
     credential_lines,
     request_line,
@@ -41,11 +40,10 @@ Renew: TypeAlias = Callable[..., tuple[VerifiedToken, Cookies]]
 
 # What events call a transport that is no transport of the manager's.
 REMEMBER_TOKEN: Final = "remember_token"  # noqa: S105 - a name
-_NO_ORIGINS: Final[frozenset[bytes]] = frozenset()
 _log: Final = logging.getLogger("asgi_login")
 
 
-class Authenticator(AnyAuthenticator, Generic[UserT]):
+class Authenticator(BaseAuthenticator, Generic[UserT]):
     """Finds out who sent a request, for one manager.
 
     Args:
@@ -56,13 +54,13 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         writes: Whether the cookies that it returns are written.
 
     Attributes:
-        anonymous: The Auth of a request without a credential.
+        config: The settings.
+        headers: What reads a token that the client has put into a header.
+        cookies: What reads one that the browser has attached by itself; the remember token comes last.
         reads_lines_only: Whether the transports read only the Authorization and Cookie lines.
     """
 
     __slots__ = (
-        "_cookies",
-        "_headers",
         "_is_alone",
         "_is_stamped",
         "_loader",
@@ -73,6 +71,8 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         "_tokens",
         "_writes",
         "config",
+        "cookies",
+        "headers",
         "reads_lines_only",
     )
 
@@ -83,43 +83,38 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         self._writes = writes
         self._is_alone = is_alone
         self._renew = renew
-        # Each of them is asked for at each request, and here compiled code knows what it is.
+        # Requests ask for these, and compiled code reads its own attributes faster than those of the settings.
         self._tokens: TokenCodec = config.tokens
         self._loader: UserLoader = config.loader
         self._origins: OriginCheck = config.origins
         self._revocation: Revocation | None = config.revocation
+        # Few managers have a stamp; the others do without a call.
         self._is_stamped = config.sessions is not None and config.sessions.stamp is not None
-        super().__init__(Auth(config))
+        super().__init__(Auth(config), settles=config.revocation is not None and config.remember_cookie is not None)
         self._read_transports()
         self._subscription = config.all_transports.subscribe(self._read_transports)
 
     def _read_transports(self) -> None:
         config = self.config
         # A header that the client set on purpose comes before a cookie that the browser attached by itself.
-        self._headers = readers_of(BearerTransport, (one for one in config.transports if not one.ambient))
+        self.headers: tuple[Reader, ...] = readers_of(
+            BearerTransport, (one for one in config.transports if not one.ambient)
+        )
         ambient = [one for one in config.transports if one.ambient]
         # A header still comes before a cookie, as Basic does.
         ambient.sort(key=lambda one: isinstance(original(one), CookieTransport))
         if config.remember_cookie is not None and config.tokens.keys.can_sign:
             ambient.append(config.remember_cookie)
-        self._cookies = readers_of(CookieTransport, ambient)
-        self.reads_lines_only: bool = all(read for _, read in (*self._headers, *self._cookies))
+        self.cookies: tuple[Reader, ...] = readers_of(CookieTransport, ambient)
+        self.reads_lines_only: bool = all(read for _, read in (*self.headers, *self.cookies))
 
     def find(self, scope: Scope) -> Credential | None:
         """Return the credential of a request, or None if it is anonymous: step 1."""
         lines = credential_lines(scope)
         if lines is None or (lines is NO_LINES and self.reads_lines_only):
             return None
-        found = first_token(self._headers, scope, lines[0]) if lines[0] or not self.reads_lines_only else None
-        return found or first_token(self._cookies, scope, lines[1])
-
-    def find_in_headers(self, scope: Scope, lines: CredentialLines) -> Credential | None:
-        """Return the token that the client put into a header, or None."""
-        return first_token(self._headers, scope, lines[0])
-
-    def find_in_cookies(self, scope: Scope, lines: CredentialLines) -> Credential | None:
-        """Return the token that the browser attached by itself, or None; the remember token comes last."""
-        return first_token(self._cookies, scope, lines[1])
+        found = first_token(self.headers, scope, lines[0]) if lines[0] or not self.reads_lines_only else None
+        return found or first_token(self.cookies, scope, lines[1])
 
     # Every check stands here, in one visible order.
     async def authenticate(self, scope: Scope, found: Credential) -> Outcome[UserT]:  # noqa: C901, PLR0911, PLR0912
@@ -148,11 +143,7 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
                         # The restored session is written into the session cookie, whichever cookie was read.
                         transport = config.session_cookie or transport
                     # Before the loader runs: a forged request must not even reach the database.
-                    # The application's own transports may have none.
-                    trusted = getattr(transport, "trusted_origins", None) or _NO_ORIGINS
-                    problem = self._origins.problem(scope, trusted)
-                    if problem is not None:
-                        raise CrossOriginRequest(problem)
+                    self._origins.check(scope, transport)
                     same_client = token.kind != SESSION or sessions.is_same_client(config, scope, token)
                     if not same_client and sessions.ends_with_client(config, token):
                         return self._client_changed(scope, transport, token)
@@ -164,6 +155,7 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
                 ended = await self._ended(self._revocation, scope, transport, token)
                 if ended is not None:
                     return ended
+            # The steps are those that UserLoader tells.
             load, load_by_sub = loader.call, loader.by_sub
             user: UserT | None = await (load_by_sub(token.sub) if load_by_sub else load(token.sub, scope, token.claims))
             kind: type = type(user)
@@ -189,10 +181,7 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         """Return what a credential loader knows of a credential that is no token."""
         if transport.ambient:
             # It may ask a database, which a forged request must not reach.
-            trusted = getattr(transport, "trusted_origins", None) or _NO_ORIGINS
-            problem = self._origins.problem(scope, trusted)
-            if problem is not None:
-                raise CrossOriginRequest(problem)
+            self._origins.check(scope, transport)
         return await credential.load(scope)
 
     def _verify(self, scope: Scope, transport: Transport, token: bytes) -> VerifiedToken:
@@ -201,7 +190,7 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         if transport is config.remember_cookie:
             return sessions.read_remembered(config, token)
         if not isinstance(transport, CookieTransport):
-            return config.tokens.verify(token)
+            return self._tokens.verify(token)
         try:
             return sessions.read_session(config, token)
         except InvalidToken as error:
@@ -232,11 +221,6 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         is_fresh = same_client and token.claims.get("fresh") is True
         return Auth(config, transport, token, user, None, is_fresh), cookies
 
-    @property
-    def settles(self) -> bool:
-        """Whether `settle` has anything to decide."""
-        return sessions.settles(self.config)
-
     async def settle(self, scope: Scope, auth: AnyAuth, cookies: Cookies) -> Cookies:
         """Return those of the cookies that are to be sent, as the response starts."""
         own = auth_of_config(auth, self.config)
@@ -248,15 +232,14 @@ class Authenticator(AnyAuthenticator, Generic[UserT]):
         self, scope: Scope, transport: Transport, token: VerifiedToken, outcome: Outcome[UserT]
     ) -> Outcome[UserT]:
         """Check that the remember token that has restored a session was not used before: `settle` uses it up."""
-        config, (auth, _) = self.config, outcome
+        config = self.config
         try:
-            await sessions.check_remembered(config, scope, token)
+            if not await sessions.check_remembered(config, scope, token):
+                outcome = outcome[0], NO_COOKIES
         except InvalidToken as error:
             return self._refused(scope, transport, error.again(), token, sessions.log_out(config))
         except ServiceUnavailable as unanswered:
-            if config.revocation is None or not config.revocation.overlooks(unanswered):
-                return self._refused(scope, transport, unanswered.again(), token)
-            outcome = auth, NO_COOKIES
+            return self._refused(scope, transport, unanswered.again(), token)
         if self._writes:
             config.events.tell("restored", scope, token, transport=REMEMBER_TOKEN)
         return outcome

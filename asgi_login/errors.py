@@ -252,13 +252,13 @@ class ServiceUnavailable(AuthError):
         return
 
 
-def alone(problem: ProblemT) -> ProblemT:
+def without_context(problem: ProblemT) -> ProblemT:
     """Return an exception that a traceback shows without the one that was being handled.
 
     What a parser complains of may hold what it has read. `raise ... from None` hides that, but compiled code ignores
     `from`.
     """
-    problem.__cause__ = None
+    problem.__suppress_context__ = True
     return problem
 
 

@@ -1,4 +1,4 @@
-"""AuthMiddleware: its settings. What it does with a request is that of `request_handler`."""
+"""AuthMiddleware: the public class. What it does with a request is in `request_handler`, which is compiled."""
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
@@ -6,8 +6,8 @@ from typing import Any
 
 from asgi_login.application import Wrapper, path_prefixes
 from asgi_login.asgi_types import AnyApp, ASGIApp
-from asgi_login.authentication import AnyAuthenticator
 from asgi_login.authenticator import Authenticator, Renew
+from asgi_login.base_authenticator import BaseAuthenticator
 from asgi_login.config import Config, HasConfig
 from asgi_login.manager_clashes import check_managers
 from asgi_login.multi_authenticator import MultiAuthenticator
@@ -77,7 +77,7 @@ class AuthMiddleware(Wrapper, RequestHandler):
         )
 
 
-def _authenticator(configs: Sequence[Config], renew: Renew) -> AnyAuthenticator:
+def _authenticator(configs: Sequence[Config], renew: Renew) -> BaseAuthenticator:
     each = [Authenticator[Any](config, renew, is_alone=len(configs) == 1) for config in configs]
     return each[0] if len(each) == 1 else MultiAuthenticator(each)
 

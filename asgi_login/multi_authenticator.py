@@ -1,22 +1,17 @@
 """Finds out who sent a request, for several managers: each has an outcome of its own."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Final
+from collections.abc import Sequence
+from typing import Any
 
 from asgi_login.auth import AnyAuth, blocking_error, settings_of, with_others
-from asgi_login.authentication import AnyAuthenticator, Outcome
 from asgi_login.authenticator import Authenticator
+from asgi_login.base_authenticator import BaseAuthenticator, Outcome
 from asgi_login.errors import InvalidToken
-from asgi_login.readers import Credential
+from asgi_login.readers import first_token
 from asgi_login.scope import NO_COOKIES, NO_LINES, Cookies, CredentialLines, Scope, credential_lines
 
-_ROUNDS: Final[tuple[Callable[..., Credential | None], ...]] = (
-    Authenticator[Any].find_in_headers,
-    Authenticator[Any].find_in_cookies,
-)
 
-
-class MultiAuthenticator(AnyAuthenticator):
+class MultiAuthenticator(BaseAuthenticator):
     """Finds out who sent a request, for each of several managers.
 
     Args:
@@ -27,7 +22,7 @@ class MultiAuthenticator(AnyAuthenticator):
 
     def __init__(self, authenticators: Sequence[Authenticator[Any]]) -> None:
         self._authenticators = authenticators
-        super().__init__(self._choose({}))
+        super().__init__(self._choose({}), settles=any(one.settles for one in authenticators))
         self._look()
         # After the authenticators themselves, which have subscribed before.
         self._subscriptions = [one.config.all_transports.subscribe(self._look) for one in authenticators]
@@ -51,13 +46,14 @@ class MultiAuthenticator(AnyAuthenticator):
         """
         outcomes: dict[str, AnyAuth] = {}
         written: Cookies = NO_COOKIES
-        for find in _ROUNDS:
+        for in_headers in (True, False):
             accepted: set[object] = set()
             foreign: dict[str, object] = {}
             refused: set[object] = set()
             for one in self._authenticators:
                 name = one.config.name
-                credential = None if name in outcomes else find(one, scope, found)
+                readers, lines = (one.headers, found[0]) if in_headers else (one.cookies, found[1])
+                credential = None if name in outcomes else first_token(readers, scope, lines)
                 if credential is None:
                     continue
                 outcomes[name], cookies = await one.authenticate(scope, credential)
@@ -79,11 +75,6 @@ class MultiAuthenticator(AnyAuthenticator):
             if refused or foreign:
                 break
         return self._choose(outcomes), written
-
-    @property
-    def settles(self) -> bool:
-        """Whether `settle` has anything to decide."""
-        return any(one.settles for one in self._authenticators)
 
     async def settle(self, scope: Scope, auth: AnyAuth, cookies: Cookies) -> Cookies:
         """Return those of the cookies that are to be sent, as the response starts."""

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from asgi_login.credentials import OpaqueCredential
-from asgi_login.errors import AuthError, InvalidToken, alone
+from asgi_login.errors import AuthError, InvalidToken, without_context
 from asgi_login.scope import Scope
 from asgi_login.transports import BearerTransport, CookieTransport, Transport
 
@@ -52,4 +52,4 @@ def _to_bytes(token: object) -> bytes:
     try:
         return token.encode("ascii")
     except UnicodeEncodeError:
-        raise alone(InvalidToken("not ASCII", reason_code="malformed_token")) from None
+        raise without_context(InvalidToken("not ASCII", reason_code="malformed_token")) from None

@@ -16,7 +16,7 @@ from asgi_login.asgi_types import (
     FrameworkSend,
 )
 from asgi_login.auth import AnyAuth, all_settings_of, blocking_error, varies_with, write_to_state
-from asgi_login.authentication import AnyAuthenticator
+from asgi_login.base_authenticator import BaseAuthenticator
 from asgi_login.compiling import mypyc_attr
 from asgi_login.config import Config
 from asgi_login.current import CURRENT
@@ -48,13 +48,13 @@ class RequestHandler:
 
     app: ASGIApp
     # For mypyc: mock.patch deletes an attribute before it sets the old one again.
-    __deletable__ = ("app",)
+    __deletable__: tuple[str, ...] = ("app",)
 
     def __init__(
         self,
         configs: Sequence[Config],
-        authenticator: AnyAuthenticator,
-        passive_authenticator: AnyAuthenticator,
+        authenticator: BaseAuthenticator,
+        passive_authenticator: BaseAuthenticator,
         *,
         skip: tuple[str, ...],
         passive: tuple[str, ...],
@@ -63,8 +63,8 @@ class RequestHandler:
     ) -> None:
         self._configs = configs
         self._met: list[Config] = []
-        self._authenticator: AnyAuthenticator = authenticator
-        self._passive_authenticator: AnyAuthenticator = passive_authenticator
+        self._authenticator: BaseAuthenticator = authenticator
+        self._passive_authenticator: BaseAuthenticator = passive_authenticator
         self._skip = skip
         self._passive = passive
         self._deny_websocket = deny_websocket
@@ -78,6 +78,7 @@ class RequestHandler:
     @overload
     async def __call__(self, scope: FrameworkScope, receive: FrameworkReceive, send: FrameworkSend) -> None: ...
     # A scope or message that is annotated as a TypedDict or a Mapping is a dict all the same.
+    # All is in one function, because a call takes as long as ten of its lines.
     async def __call__(  # type: ignore[misc] # pyright: ignore[reportInconsistentOverload]
         self, scope: Scope, receive: Receive, send: Send
     ) -> None:

@@ -80,6 +80,7 @@ def headers_of(scope: Scope) -> list[Any]:
     if isinstance(headers, list):
         return headers
     listed = list(headers)
+    # A tuple can be read again, so that the scope is left as it is.
     if not isinstance(headers, tuple):
         scope["headers"] = listed
     return listed

@@ -16,7 +16,7 @@ MODULES = (
     "application/paths",
     "auth/facts",
     "auth/outcome",
-    "authentication",
+    "base_authenticator",
     "authenticator",
     "current",
     "exchange/http_record",

@@ -56,7 +56,8 @@ class Auth(AuthFacts, Generic[UserT_co]):
     @property
     def user(self) -> UserT_co | None:
         """What the user loader returned, or None."""
-        return cast("UserT_co | None", self._user)
+        user: UserT_co | None = self._user
+        return user
 
     @property
     def is_authenticated(self) -> bool:

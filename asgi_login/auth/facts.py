@@ -1,4 +1,4 @@
-"""The facts about who sent a request, as the rooms that find them out write them down."""
+"""The attributes of an Auth: compiled code makes and reads one for each request. Auth itself, being public, is not."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -12,7 +12,7 @@ from asgi_login.transports import Transport
 
 @mypyc_attr(allow_interpreted_subclasses=True)
 class AuthFacts:
-    """What an Auth is made of.
+    """The attributes of an Auth, which compiled code reads directly.
 
     Args:
         config: The settings of the manager.

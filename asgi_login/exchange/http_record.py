@@ -53,6 +53,7 @@ class HTTPRecord(RequestRecord):
         if is_last:
             # What runs after this is a background task: no gate can keep anybody out any more.
             self.is_open = False
+            # In most requests there is nothing to be dropped. What there is leads back to this record.
             if self.changes is not None or self.refusal is not None:
                 self.close()
         if self.watch is not None and kind in _PARTS and self.watch.concerns(message):

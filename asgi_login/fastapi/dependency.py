@@ -81,7 +81,7 @@ class Authentication(Generic[UserT]):
         self._met = ref(app)
 
     def admit(self, connection: HTTPConnection, auth: AnyAuth, error: AuthError | None) -> None:
-        """Raise what keeps a request out of its route, or what the application has in place of it; nothing for None."""
+        """Raise the error that keeps a request out of its route, or the application's own in place of it."""
         if error is None:
             return
         tell_refusal(auth, error, connection.scope)

@@ -75,7 +75,7 @@ class SecuritySchemes:
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._are_completed = False
+        self._lists_first_only = False
         self._made: dict[Scheme, SecurityScheme] = {}
         # The manager that is made first has the usual names.
         self.signature()
@@ -83,11 +83,11 @@ class SecuritySchemes:
     def signature(self) -> inspect.Signature:
         """Return the signature of a dependency that is behind the manager, with all entries that FastAPI must list."""
         self._made = {one: self._made.get(one) or SecurityScheme(one) for one in security_schemes(self._config)}
-        return dependency_signature([] if self._are_completed else list(self._made.values())[1:])
+        return dependency_signature([] if self._lists_first_only else list(self._made.values())[1:])
 
-    def leave_to_install(self) -> None:
+    def list_first_only(self) -> None:
         """Let FastAPI see only the first entry from now on: `install` writes the others into the document."""
-        self._are_completed = True
+        self._lists_first_only = True
 
     @property
     def first(self) -> SecurityScheme | None:
@@ -155,7 +155,7 @@ def complete_openapi(app: FastAPI, managers: Sequence[HasConfig]) -> None:
     for one in managers:
         schemes: object = getattr(one, "_schemes", None)
         if isinstance(schemes, SecuritySchemes):
-            schemes.leave_to_install()
+            schemes.list_first_only()
     describe = app.openapi
 
     def openapi() -> dict[str, Any]:

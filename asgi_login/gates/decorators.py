@@ -107,10 +107,8 @@ async def check_current(rule: Rule) -> None:
     holder = current_holder()
     # No coroutine for a rule without a check, which is nearly every one. The error has no name here: its traceback
     # would hold this frame, and the frame the error.
-    if rule.check is None:
-        _refuse(holder, rule, rule.refusal(holder.auth))
-    else:
-        _refuse(holder, rule, await rule.awaited_refusal(holder.auth))
+    auth = holder.auth
+    _refuse(holder, rule, rule.refusal(auth) if rule.check is None else await rule.awaited_refusal(auth))
 
 
 def _refuse(holder: Holder, rule: Rule, error: AuthError | None, view: object = None) -> None:
@@ -140,10 +138,14 @@ def _decorator(name: str, rule: Rule, view: Callable[..., Any] | None = None) ->
             @wraps(function)
             async def async_gate(*args: object, **kwargs: object) -> object:
                 holder = current_holder()
-                if rule.check is None:
-                    _refuse(holder, rule, rule.refusal(holder.auth), function)
-                else:
-                    _refuse(holder, rule, await rule.awaited_refusal(holder.auth), function)
+                auth = holder.auth
+                # As in `check_current`.
+                _refuse(
+                    holder,
+                    rule,
+                    rule.refusal(auth) if rule.check is None else await rule.awaited_refusal(auth),
+                    function,
+                )
                 return await function(*args, **kwargs)
 
             return async_gate

@@ -6,7 +6,7 @@ from functools import partial
 from types import AsyncGeneratorType, GeneratorType
 from typing import Any, Final, NoReturn, cast
 
-from asgi_login.errors import InvalidToken, alone
+from asgi_login.errors import InvalidToken, without_context
 from asgi_login.loader.django_connections import await_for_django, is_django_loaded
 from asgi_login.loader.threads import Threads
 from asgi_login.scope import Scope
@@ -35,7 +35,7 @@ class UserLoader:
 
     A user is loaded in two steps, so that the application's own coroutine is awaited without one of ours around it:
 
-        user = await loader.call(sub, scope, claims)
+        user = await (loader.by_sub(sub) if loader.by_sub else loader.call(sub, scope, claims))
         kind = type(user)
         if kind is not loader.user_class and not (kind is loader.plain_class and user):
             user = await loader.finish(user)
@@ -43,10 +43,10 @@ class UserLoader:
     Attributes:
         call: Begins to load the user of a `sub`. Whatever the application's function raises is raised: a database that
             is down must never look like a stranger. RuntimeError if no function is registered.
+        by_sub: The application's function itself, if `call` would only call it with the `sub`; else None.
         user_class: Of the last user, if nothing needs to be asked of another of that class: one that cannot be awaited,
             says itself what it is, and is nothing that a failed check leaves behind. The check costs as much as all
             other steps. Before the first user it is that of None.
-        by_sub: The application's function itself, if `call` would do nothing but call it with the `sub`, or None.
         takes_scope: Whether the function takes the scope.
         plain_class: Of the last user that was a str, a dict or another builtin, which is a user unless it is empty.
     """
@@ -161,7 +161,7 @@ def _parsed_first(
     except (TypeError, ValueError, ArithmeticError, LookupError):
         # From None: what the parser says holds the claim.
         name = getattr(parse, "__name__", type(parse).__name__)
-        raise alone(InvalidToken(f"sub is no {name}", reason_code="bad_claim")) from None
+        raise without_context(InvalidToken(f"sub is no {name}", reason_code="bad_claim")) from None
     return begin(parsed, scope, claims)
 
 
@@ -205,7 +205,7 @@ def _check_call(function: Callable[..., object], args: tuple[object, ...], kwarg
         taken = extras & signature.bind_partial("", *args, **kwargs).arguments.keys()
         signature.bind("", *args, **kwargs, **dict.fromkeys(extras - taken))
     except TypeError as problem:
-        raise alone(
+        raise without_context(
             TypeError(f"the user loader cannot be called with the user's id and these arguments: {problem}")
         ) from None
     if taken:

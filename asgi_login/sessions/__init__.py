@@ -16,7 +16,6 @@ from asgi_login.sessions.remember import (
     read_remembered,
     restore_session,
     settle_remembered,
-    settles,
 )
 from asgi_login.sessions.session import (
     check_owner,
@@ -55,7 +54,6 @@ __all__ = [
     "restore_session",
     "session_cookie",
     "settle_remembered",
-    "settles",
     "stamp_claim",
     "use_up",
 ]

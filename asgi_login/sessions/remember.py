@@ -71,15 +71,25 @@ def restore_session(config: Config, scope: Scope, token: VerifiedToken, user: An
         return token, NO_COOKIES
 
 
-async def check_remembered(config: Config, scope: Scope, token: VerifiedToken) -> None:
+async def check_remembered(config: Config, scope: Scope, token: VerifiedToken) -> bool:
     """Check that the remember token that restores a session is the newest of its login, where there is a store.
+
+    Returns:
+        False if nobody knows: the store does not answer, and the manager overlooks that.
 
     Raises:
         InvalidToken: The login was ended; or the token was used before, and the login has ended now.
         ServiceUnavailable: The store does not answer.
     """
-    if config.revocation is not None:
+    if config.revocation is None:
+        return True
+    try:
         await _use(config, scope, token, advances=False, ends=True)
+    except ServiceUnavailable as unanswered:
+        if not config.revocation.overlooks(unanswered):
+            raise
+        return False
+    return True
 
 
 async def use_remembered(config: Config, scope: Scope, token: VerifiedToken) -> None:
@@ -93,11 +103,6 @@ async def use_remembered(config: Config, scope: Scope, token: VerifiedToken) -> 
         ServiceUnavailable: The store does not answer.
     """
     await _use(config, scope, token, advances=True, ends=False)
-
-
-def settles(config: Config) -> bool:
-    """Tell whether `settle_remembered` may have anything to decide for a manager."""
-    return config.revocation is not None and config.remember_cookie is not None
 
 
 async def settle_remembered(config: Config, scope: Scope, cookies: Cookies) -> Cookies:

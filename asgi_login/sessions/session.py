@@ -94,7 +94,7 @@ def is_same_client(config: Config, scope: Scope, token: VerifiedToken) -> bool:
     if describe is None:
         return True
     client = describe(scope)
-    if type(client) is not bytes and not isinstance(client, bytes):
+    if not isinstance(client, bytes):
         raise _no_description(client)
     if memo.client is not None and _are_equal(client, memo.client):
         return True

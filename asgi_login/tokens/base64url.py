@@ -5,7 +5,7 @@ from binascii import Error as _Error
 from binascii import a2b_base64
 from typing import Final
 
-from asgi_login.errors import alone
+from asgi_login.errors import without_context
 
 # RFC 4648 §5.
 ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
@@ -35,4 +35,4 @@ def decode(part: bytes) -> bytes:
         # Two searches take less than a table in which each character is looked up.
         return a2b_base64(part.replace(b"-", b"+").replace(b"_", b"/") + b"==")
     except _Error:
-        raise alone(InvalidBase64url("not base64url")) from None
+        raise without_context(InvalidBase64url("not base64url")) from None

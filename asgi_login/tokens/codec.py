@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
-from asgi_login.errors import InvalidToken, alone
+from asgi_login.errors import InvalidToken, without_context
 from asgi_login.tokens.base64url import InvalidBase64url, decode, encode
 from asgi_login.tokens.cache import Cache
 from asgi_login.tokens.claims import ClaimRules, check_scope_names, is_text
@@ -86,7 +86,7 @@ class TokenCodec:
             try:
                 check_times(known, now)
             except InvalidClaims as problem:
-                raise alone(problem.refusal()) from None
+                raise without_context(problem.refusal()) from None
         return known
 
     def verify_uncached(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
@@ -99,7 +99,7 @@ class TokenCodec:
         try:
             self.rules.check_times(verified, self._clock())
         except InvalidClaims as problem:
-            raise alone(problem.refusal()) from None
+            raise without_context(problem.refusal()) from None
         return verified
 
     def read(self, token: bytes, kinds: frozenset[str]) -> VerifiedToken:
@@ -118,9 +118,9 @@ class TokenCodec:
                 raise InvalidToken(f"typ: a {kind} does not belong here", reason_code="wrong_type", foreign=True)
             verified = self.rules.read(parse_object(decode(payload)), kind=kind, kid=key.kid)
         except InvalidClaims as problem:
-            raise alone(problem.refusal()) from None
+            raise without_context(problem.refusal()) from None
         except (InvalidJSON, InvalidBase64url) as unreadable:
-            raise alone(InvalidToken(str(unreadable), reason_code="malformed_token")) from None
+            raise without_context(InvalidToken(str(unreadable), reason_code="malformed_token")) from None
         if known is None and len(self._known_headers) < _MAX_KNOWN_HEADERS:
             self._known_headers[header] = key, kind
         return verified
@@ -169,9 +169,11 @@ class TokenCodec:
             verified = self.rules.read(parse_object(payload), kind=kind, kid=key.kid)
             self.rules.check_times(verified, now)
         except InvalidClaims as problem:
-            raise alone(UnacceptableTokenError(f"this token would be refused: {problem}")) from None
+            raise without_context(UnacceptableTokenError(f"this token would be refused: {problem}")) from None
         except InvalidJSON as unreadable:
-            raise alone(UnacceptableTokenError(f"this token would be refused: data is {unreadable}")) from None
+            raise without_context(
+                UnacceptableTokenError(f"this token would be refused: data is {unreadable}")
+            ) from None
         signed = _header(key, kind) + b"." + encode(payload)
         token = signed + b"." + encode(key.sign(signed))
         if len(token) > MAX_TOKEN_BYTES:
@@ -202,7 +204,9 @@ def _to_json(claims: Mapping[Any, object]) -> bytes:
     try:
         return json.dumps(claims, separators=(",", ":"), allow_nan=False, default=thawed).encode()
     except RecursionError:
-        raise alone(UnacceptableTokenError("this token would be refused: data is nested too deeply")) from None
+        raise without_context(
+            UnacceptableTokenError("this token would be refused: data is nested too deeply")
+        ) from None
     except (TypeError, ValueError):
         # The claims one by one, because json does not say which it was.
         for name, value in claims.items():
@@ -218,11 +222,11 @@ def _check_has_json_form(name: object, value: object) -> None:
         json.dumps(value, allow_nan=False, default=thawed)
     except TypeError as problem:
         # json names the type only.
-        raise alone(
+        raise without_context(
             TypeError(f"data[{name!r}] has no JSON form ({problem}): write it as a str, like str(value)")
         ) from None
     except ValueError:
-        raise alone(
+        raise without_context(
             UnacceptableTokenError(
                 f"this token would be refused: data[{name!r}] holds NaN, an infinite number or itself"
             )

@@ -7,7 +7,7 @@ the signature is checked, strictly and within the bounds of a token. Until then 
 from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
-from asgi_login.errors import InvalidToken, alone
+from asgi_login.errors import InvalidToken, without_context
 from asgi_login.tokens.base64url import InvalidBase64url, decode
 from asgi_login.tokens.claims import ClaimRules
 from asgi_login.tokens.codec import ACCESS, ACCESS_ONLY, TokenCodec, UnacceptableTokenError
@@ -58,9 +58,9 @@ class ForeignCodec(TokenCodec):
             if issuer is not None:
                 return self._read_foreign(parts, claims, issuer, kinds)
         except InvalidClaims as problem:
-            raise alone(problem.refusal()) from None
+            raise without_context(problem.refusal()) from None
         except (InvalidJSON, InvalidBase64url) as unreadable:
-            raise alone(InvalidToken(str(unreadable), reason_code="malformed_token")) from None
+            raise without_context(InvalidToken(str(unreadable), reason_code="malformed_token")) from None
         return super().read(token, kinds)
 
     def issue(

@@ -9,7 +9,7 @@ import math
 from types import MappingProxyType
 from typing import Final, NoReturn, cast
 
-from asgi_login.errors import alone
+from asgi_login.errors import without_context
 
 MAX_DEPTH: Final = 32
 
@@ -36,7 +36,7 @@ def parse_object(text: bytes) -> dict[str, object]:
         raise
     except (ValueError, RecursionError):
         # The cause is dropped: JSONDecodeError and UnicodeDecodeError carry the whole text.
-        raise alone(InvalidJSON("not strict JSON")) from None
+        raise without_context(InvalidJSON("not strict JSON")) from None
     if type(value) is not dict or end != len(string):
         raise InvalidJSON("not a JSON object")
     members = cast("dict[str, object]", value)

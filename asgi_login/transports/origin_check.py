@@ -6,11 +6,13 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 from typing import Final
 
+from asgi_login.errors import CrossOriginRequest
 from asgi_login.scope import Scope, header, request_line
 from asgi_login.transports.csrf import NOT_THIS_HOST, check_origin
 
 # Seconds. Whoever attacks us must not fill the log, and whoever sets up a proxy tries again within a minute.
 _AT_MOST_EVERY: Final = 60
+_NO_ORIGINS: Final[frozenset[bytes]] = frozenset()
 _log: Final = logging.getLogger("asgi_login")
 
 
@@ -27,14 +29,28 @@ class OriginCheck:
         self._clock = clock
         self._warned_at = -math.inf
 
+    def check(self, scope: Scope, transport: object) -> None:
+        """Refuse a request whose credential a transport has found, if another site sent it.
+
+        Raises:
+            CrossOriginRequest: It did.
+        """
+        # The application's own transports may have none.
+        problem = check_origin(scope, getattr(transport, "trusted_origins", None) or _NO_ORIGINS)
+        if problem is not None:
+            self._warn(scope, problem)
+            raise CrossOriginRequest(problem)
+
     def problem(self, scope: Scope, trusted_origins: AbstractSet[bytes]) -> str | None:
         """Return why a request must not act for the browser's user, or None if it may."""
         problem = check_origin(scope, trusted_origins)
-        if problem is NOT_THIS_HOST:
-            self._warn(scope)
+        if problem is not None:
+            self._warn(scope, problem)
         return problem
 
-    def _warn(self, scope: Scope) -> None:
+    def _warn(self, scope: Scope, problem: str) -> None:
+        if problem is not NOT_THIS_HOST:
+            return
         now = self._clock()
         # A clock that was set back does not silence it.
         if 0 <= now - self._warned_at < _AT_MOST_EVERY:

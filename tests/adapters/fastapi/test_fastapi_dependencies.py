@@ -20,10 +20,10 @@ from conformance.logins import OTHER_SECRET, SECRET, DatabaseDownError, User
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Request, Response, Security
 from fastapi.testclient import TestClient
 from starlette.testclient import WebSocketDenialResponse
+from store_browser import Down
 
-from asgi_login import AuthError, MemoryStore, Refresh, ServiceUnavailable
+from asgi_login import AuthError, MemoryStore, Refresh
 from asgi_login.fastapi import LoginManager, install
-from asgi_login.stores import Revocation
 
 
 class TestRequirements:
@@ -430,8 +430,9 @@ class TestManagersOfOneKey:
 class TestStoreThatIsDown:
     @pytest.mark.parametrize("installed", [False, True])
     @pytest.mark.parametrize("path", ["/me", "/maybe"])
-    def test_nobody_is_taken_for_a_stranger_because_the_store_does_not_answer(self, monkeypatch, installed, path):
-        logins = make_logins(store=MemoryStore())
+    def test_nobody_is_taken_for_a_stranger_because_the_store_does_not_answer(self, installed, path):
+        store = Down()
+        logins = make_logins(store=store)
         app = FastAPI()
 
         @app.get("/me")
@@ -445,11 +446,7 @@ class TestStoreThatIsDown:
         if installed:
             install(app, logins.manager)
 
-        async def down(_revocation, _token):
-            raise ServiceUnavailable("down")
-
-        monkeypatch.setattr(Revocation, "clears", lambda _revocation, _token: False)
-        monkeypatch.setattr(Revocation, "judge", down)
+        store.is_down = True
         response = TestClient(app, "https://testserver").get(path, headers=with_header(logins.token("ada")))
         assert (response.status_code, response.headers["retry-after"]) == (503, "1")
 

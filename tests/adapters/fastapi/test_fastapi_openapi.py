@@ -410,6 +410,18 @@ class TestNames:
         assert [*schemes_of(LoginManager(SECRET))] == ["OAuth2PasswordBearer"]
         assert elsewhere.name == "elsewhere"
 
+    def test_after_an_install_elsewhere_an_application_lists_all_schemes_if_its_routes_came_first(self):
+        manager = LoginManager(SECRET, use_cookie=True)
+        earlier, installed, later, both = (FastAPI() for _ in range(4))
+        earlier.get("/")(view_for(Depends(manager)))
+        install(installed, manager)
+        for app in (later, both):
+            app.get("/")(view_for(Depends(manager)))
+        install(both, manager)
+        every, first = {"OAuth2PasswordBearer", "APIKeyCookie"}, {"OAuth2PasswordBearer"}
+        for app, listed in {earlier: every, later: first, both: every}.items():
+            assert app.openapi()["components"]["securitySchemes"].keys() == listed
+
     def test_two_that_would_be_called_the_same_are_told_apart_by_their_managers(self):
         web = LoginManager(SECRET, "/same", name="web", use_cookie=True)
         api = LoginManager(OTHER_SECRET, "/same", name="api")

@@ -11,17 +11,19 @@ Outcome: TypeAlias = tuple[Auth[UserT], Cookies]
 """The Auth of a request, and the cookies to write back because a session was renewed or has ended."""
 
 
-class AnyAuthenticator(ABC):
+class BaseAuthenticator(ABC):
     """What the middleware asks: the authenticator of one manager, or of several.
 
     Attributes:
         anonymous: The Auth of a request without a credential.
+        settles: Whether `settle` may have anything to decide.
     """
 
-    __slots__ = ("anonymous",)
+    __slots__ = ("anonymous", "settles")
 
-    def __init__(self, anonymous: AnyAuth) -> None:
+    def __init__(self, anonymous: AnyAuth, *, settles: bool) -> None:
         self.anonymous: AnyAuth = anonymous
+        self.settles: bool = settles
 
     @abstractmethod
     def find(self, scope: Scope) -> object | None:
@@ -30,11 +32,6 @@ class AnyAuthenticator(ABC):
     @abstractmethod
     async def authenticate(self, scope: Scope, found: Any) -> Outcome[Any]:  # noqa: ANN401 - what `find` has found
         """Return who sent the request."""
-
-    @property
-    @abstractmethod
-    def settles(self) -> bool:
-        """Whether `settle` has anything to decide."""
 
     @abstractmethod
     async def settle(self, scope: Scope, auth: AnyAuth, cookies: Cookies) -> Cookies:

@@ -10,7 +10,7 @@
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeAlias, TypeVar, cast
 
 from asgi_login import sessions
@@ -124,7 +124,7 @@ class Authenticator(BaseAuthenticator, Generic[UserT]):
             Exception: Whatever the application's user loader raises, but for an AuthError.
             RuntimeError: No user loader is registered.
         """
-        config, (transport, credential) = self.config, found
+        config, tokens, (transport, credential) = self.config, self._tokens, found
         ambient, same_client = transport.ambient, True
         try:
             if type(credential) is not bytes:
@@ -132,12 +132,18 @@ class Authenticator(BaseAuthenticator, Generic[UserT]):
                     return self._refused(scope, transport, credential)
                 token = await self._ask_application(scope, transport, cast("OpaqueCredential", credential))
             else:
-                try:
-                    token = self._verify(scope, transport, credential) if ambient else self._tokens.verify(credential)
-                except UnknownKey as unknown:
-                    # Another issuer has changed its keys, or they were not asked for yet: once, then nobody knows it.
-                    await unknown.learn()
-                    token = self._verify(scope, transport, credential)
+                learning: Awaitable[None] | None = None
+                while True:
+                    try:
+                        token = self._verify(scope, transport, credential) if ambient else tokens.verify(credential)
+                        break
+                    except UnknownKey as unknown:
+                        # Another issuer has changed its keys, or they were not asked for yet: once, then nobody knows.
+                        if learning is not None:
+                            raise
+                        learning = unknown.learn()
+                    # Not in the `except`: see RequestHandler.
+                    await learning
                 if ambient:
                     if token.kind == REMEMBER:
                         # The restored session is written into the session cookie, whichever cookie was read.
@@ -157,7 +163,9 @@ class Authenticator(BaseAuthenticator, Generic[UserT]):
                     return ended
             # The steps are those that UserLoader tells.
             load, load_by_sub = loader.call, loader.by_sub
-            user: UserT | None = await (load_by_sub(token.sub) if load_by_sub else load(token.sub, scope, token.claims))
+            user: UserT | None = await (
+                load(token.sub, scope, token.claims) if load_by_sub is None else load_by_sub(token.sub)
+            )
             kind: type = type(user)
             if kind is not loader.user_class and not (kind is loader.plain_class and user):
                 user = await loader.finish(user)

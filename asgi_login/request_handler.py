@@ -118,14 +118,18 @@ class RequestHandler:
         # same context, and what was set for a logged-in user would still be there.
         token = _set_current(record)
         try:
-            await app(scope, receive, record.send)
-            if record.refusal is not None:
-                await record.handle_silence()
-        except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
-            await record.handle_exception(problem)
+            try:
+                await app(scope, receive, record.send)
+                ending = None if record.refusal is None else record.handle_silence()
+            except Exception as problem:  # noqa: BLE001 - raised again where it is not ours
+                ending = record.handle_exception(problem)
+            # Not in the `except`: a compiled coroutine has no exception state of its own, and what it handles while it
+            # waits would be what every other task handles.
+            if ending is not None:
+                await ending
         finally:
-            # The last message of a response has closed it.
-            if record.is_open:
+            # The last message of a response has closed it, unless a gate has refused somebody since.
+            if record.is_open or record.refusal is not None:
                 record.close()
             _reset_current(token)
             # The record leads back to the scope: each request would become a cycle for the garbage collector.

@@ -41,3 +41,15 @@ def test_an_exception_is_raised_without_its_cause_by_itself(module):
             assert ast.unparse(raised.exc).startswith("without_context("), (
                 f"line {raised.lineno}: raise without_context(...) from None"
             )
+
+
+@pytest.mark.parametrize("module", compiled_modules())
+def test_nothing_is_awaited_while_an_exception_is_handled(module):
+    # A compiled coroutine has no exception state of its own: what it handles while it waits is what all other tasks
+    # handle, and two that overlap leave it there for good.
+    tree = ast.parse((ROOT / "asgi_login" / f"{module}.py").read_text())
+    handlers = [node.body for node in ast.walk(tree) if isinstance(node, ast.ExceptHandler)]
+    handlers += [node.finalbody for node in ast.walk(tree) if isinstance(node, ast.Try)]
+    awaits = (ast.Await, ast.AsyncFor, ast.AsyncWith)
+    lines = [one.lineno for body in handlers for node in body for one in ast.walk(node) if isinstance(one, awaits)]
+    assert not lines

@@ -1,6 +1,8 @@
+import asyncio
 import contextlib
 import json
 import logging
+import sys
 from collections import UserDict
 
 import anyio
@@ -262,6 +264,43 @@ class TestRefusalsThatNobodyAnswered:
         connection = await http(AuthMiddleware(app, logins.manager), "/")
         assert (connection.status, connection.json["error"], connection.error) == (401, "unauthorized", None)
         assert connection.header("set-cookie") == []
+
+    def test_while_it_is_answered_no_other_task_handles_it(self, logins):
+        async def app(scope, receive, send):
+            await members_only()
+
+        async def main():
+            answering, answered = asyncio.Event(), asyncio.Event()
+
+            async def send(message):
+                answering.set()
+                await answered.wait()
+
+            # As daphne does: the call itself is the task, without a coroutine around it.
+            scope = driver.make_scope("http", "/", method="GET")
+            request = asyncio.ensure_future(AuthMiddleware(app, logins.manager)(scope, None, send))
+            await answering.wait()
+            handled = sys.exception()
+            answered.set()
+            await request
+            return handled
+
+        assert asyncio.run(main()) is None
+
+    async def test_a_body_that_is_sent_before_the_start_loses_no_answer(self, logins):
+        async def app(scope, receive, send):
+            with contextlib.suppress(RuntimeError):
+                await body(send)
+            await members_only()
+
+        async def send(message):
+            if not messages and message["type"] == "http.response.body":
+                raise RuntimeError("the response has not started")
+            messages.append(message)
+
+        messages = []
+        await AuthMiddleware(app, logins.manager)(driver.make_scope("http", "/", method="GET"), None, send)
+        assert messages[0]["status"] == 401
 
     async def test_an_answer_below_500_is_the_applications(self, logins):
         async def app(scope, receive, send):

@@ -47,7 +47,7 @@ class HTTPRecord(RequestRecord):
                 return send(message)
             return self._start(message)
         if kind == "http.response.body":
-            is_last = not (message.get("more_body", False) or self._has_trailers)
+            is_last = self.has_started and not (message.get("more_body", False) or self._has_trailers)
         else:
             is_last = _ends_response(message, has_trailers=self._has_trailers)
         if is_last:

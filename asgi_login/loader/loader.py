@@ -35,7 +35,7 @@ class UserLoader:
 
     A user is loaded in two steps, so that the application's own coroutine is awaited without one of ours around it:
 
-        user = await (loader.by_sub(sub) if loader.by_sub else loader.call(sub, scope, claims))
+        user = await (loader.call(sub, scope, claims) if loader.by_sub is None else loader.by_sub(sub))
         kind = type(user)
         if kind is not loader.user_class and not (kind is loader.plain_class and user):
             user = await loader.finish(user)

@@ -7,7 +7,7 @@ from functools import partial
 from types import MappingProxyType
 from typing import Any
 
-from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, LoginManager, current_auth, login_required
+from asgi_login import AuthMiddleware, BearerTransport, CookieTransport, LoginManager, login_required
 from benchmarks import frameworks
 from benchmarks.contestants import Contestant, Kind, contestant
 from benchmarks.drive import ASGIApp, Request, bearer, forged, set_cookies, with_cookie
@@ -155,41 +155,16 @@ def _starlette() -> list[Contestant]:
 
 
 def _fastapi() -> list[Contestant]:
-    from fastapi import Depends, FastAPI
-    from fastapi.responses import PlainTextResponse
-
     from asgi_login.fastapi import LoginManager as FastAPILoginManager
-    from asgi_login.fastapi import install
+    from benchmarks.on_fastapi import with_current_auth, with_dependency
 
-    def dependency(manager: Any, *, is_installed: bool = True) -> ASGIApp:
-        app = FastAPI()
-        if is_installed:
-            install(app, manager)
-
-        @app.get("/")
-        async def home(user=Depends(manager)):
-            return PlainTextResponse("x")
-
-        return app
-
-    def current(manager: Any) -> ASGIApp:
-        app = FastAPI()
-        install(app, manager)
-
-        @app.get("/")
-        async def home():
-            user = current_auth().user
-            return PlainTextResponse("x", status_code=401 if user is None else 200)
-
-        return app
-
-    bare = partial(dependency, is_installed=False)
+    bare = partial(with_dependency, is_installed=False)
     kind = FastAPILoginManager
     header_alone = kind(SECRET)
     header_alone.user_loader(load_user)
     return [
-        *_in_framework("FastAPI", dependency, kind=kind),
-        _of_manager(FASTAPI_CURRENT_AUTH, current, make_manager(kind=kind), base="FastAPI"),
+        *_in_framework("FastAPI", with_dependency, kind=kind),
+        _of_manager(FASTAPI_CURRENT_AUTH, with_current_auth, make_manager(kind=kind), base="FastAPI"),
         # What fastapi-login reads too, unless it is told to read cookies.
         _of_manager(FASTAPI_BARE, bare, header_alone, base="FastAPI"),
         _of_manager(FASTAPI_BARE_COOKIE, bare, make_manager(kind=kind), base="FastAPI"),

@@ -45,39 +45,17 @@ def fastapi() -> Any:
 
 def fastapi_ours() -> Any:
     """Return FastAPI's page with `install`, which asks `current_auth()`."""
-    from fastapi import FastAPI
-    from fastapi.responses import PlainTextResponse
+    from benchmarks.on_fastapi import with_current_auth
 
-    from asgi_login import current_auth
-    from asgi_login.fastapi import install
-
-    app = FastAPI()
-
-    @app.get("/")
-    async def home():
-        user = current_auth().user
-        return PlainTextResponse("x", status_code=401 if user is None else 200)
-
-    install(app, make_manager())
-    return app
+    return with_current_auth(make_manager())
 
 
 def fastapi_ours_depends() -> Any:
     """Return FastAPI's page with our manager as a dependency."""
-    from fastapi import Depends, FastAPI
-    from fastapi.responses import PlainTextResponse
-
     from asgi_login.fastapi import LoginManager as FastAPILoginManager
-    from asgi_login.fastapi import install
+    from benchmarks.on_fastapi import with_dependency
 
-    manager, app = make_manager(kind=FastAPILoginManager), FastAPI()
-
-    @app.get("/")
-    async def home(user=Depends(manager)):
-        return PlainTextResponse("x")
-
-    install(app, manager)
-    return app
+    return with_dependency(make_manager(kind=FastAPILoginManager))
 
 
 def fastapi_login() -> Any:

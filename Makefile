@@ -124,23 +124,13 @@ wheel-compiled: $(VENV)/pyvenv.cfg  ## Build the compiled wheel for this Python,
 	@$(BIN)/python compiled/stage.py build/compiled
 	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist build/compiled
 
-# The tests lie in another folder there, so that nothing but the wheel brings the library. What is about its sources, or
-# measures them, is left out; and where CI is set, so is what is slow and hardly about compiled code.
-TESTED := tests docs examples benchmarks LICENSE Makefile pyproject.toml $(wildcard *.md)
-PYTEST_COMPILED := cd build/tested && ../../.venv-compiled/bin/python -m pytest -q --no-header $(if $(CI),-k "not trio")
-SLOW := issuers servers stores test_demo.py test_demo_devices.py test_demo_redis.py test_demo_tokens.py
-LEFT_OUT := browser conformance test_benchmarks.py test_compiled_modules.py $(if $(CI),$(SLOW))
-
+# Where CI is set, what is slow and hardly about compiled code is left out.
 test-compiled: wheel-compiled  ## Run the tests against the compiled wheel (TESTS=tests/tokens for some)
 	@UV_PROJECT_ENVIRONMENT=.venv-compiled $(UV) sync --quiet --frozen --no-install-project --python $(BIN)/python --group test
 	@$(UV) pip install --quiet --no-deps --reinstall --python .venv-compiled \
 		dist/asgi_login-*-cp$$($(BIN)/python -c 'import sys; print("%d%d" % sys.version_info[:2])')-*.whl
 	@$(NPM)
-	@rm -rf build/tested && mkdir -p build/tested && cp -R $(TESTED) build/tested
-	cd build/tested && ../../.venv-compiled/bin/python -c 'import asgi_login; assert asgi_login.__compiled__'
-	$(PYTEST_COMPILED) $(if $(TESTS),$(TESTS),tests/conformance)
-	$(if $(TESTS),,$(PYTEST_COMPILED) $(LEFT_OUT:%=--ignore=tests/%) \
-		--deselect tests/test_docs.py::test_every_link_within_the_project_leads_somewhere tests)
+	.venv-compiled/bin/python compiled/test.py $(if $(CI),--less) $(TESTS)
 
 clean:  ## Remove what the other commands created
 	rm -rf .venv .venv-* .demo .doctrees site mutants benchmarks/fast_jwt/node_modules tests/oauth/npm/node_modules tests/issuers/npm/node_modules build dist .coverage* .hypothesis .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

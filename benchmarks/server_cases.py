@@ -23,18 +23,18 @@ class Case:
 
     Attributes:
         name: In the table.
-        base: The name of the case that it is compared with.
         app: What makes the application, in `server_apps`.
         accepts: What it answers to a good token: a body, or another status than 200.
         refuses: What it answers to a forged token, and to none.
+        base: The name of the case that it is compared with; None if it is bare.
         token: What is sent, if anything.
     """
 
     name: str
-    base: str
     app: str
     accepts: bytes | int
     refuses: bytes | int
+    base: str | None = None
     token: str | None = _TOKEN
 
     def check(self, port: int) -> None:
@@ -45,15 +45,15 @@ class Case:
 
 
 PLAIN = (
-    Case(_BARE_PLAIN, _BARE_PLAIN, "plain", b"ada", b"ada"),
-    Case("with, bearer, cached", _BARE_PLAIN, "plain_ours", b"ada", b"-"),
-    Case(_BARE_PLAIN_ANONYMOUS, _BARE_PLAIN_ANONYMOUS, "plain", b"ada", b"ada", None),
-    Case("with, anonymous", _BARE_PLAIN_ANONYMOUS, "plain_ours", b"ada", b"-", None),
+    Case(_BARE_PLAIN, "plain", b"ada", b"ada"),
+    Case("with, bearer, cached", "plain_ours", b"ada", b"-", _BARE_PLAIN),
+    Case(_BARE_PLAIN_ANONYMOUS, "plain", b"ada", b"ada", token=None),
+    Case("with, anonymous", "plain_ours", b"ada", b"-", _BARE_PLAIN_ANONYMOUS, token=None),
 )
 ON_FASTAPI = (
-    Case(FASTAPI, FASTAPI, "fastapi", b"x", b"x"),
+    Case(FASTAPI, "fastapi", b"x", b"x"),
     *(
-        Case(name, FASTAPI, app, b"x", _UNAUTHORIZED)
+        Case(name, app, b"x", _UNAUTHORIZED, FASTAPI)
         for name, app in {
             INSTALLED: "fastapi_ours",
             DEPENDS: "fastapi_ours_depends",

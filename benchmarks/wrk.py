@@ -17,7 +17,7 @@ class Load(NamedTuple):
 
 
 def load(wrk: str, port: int, token: str | None, duration: int) -> Load:
-    """Let one thread with 32 connections at a server for so many seconds."""
+    """Load a server from one thread with 32 connections, for so many seconds."""
     command = [wrk, "-t1", "-c32", f"-d{duration}s", "--latency"]
     if token is not None:
         command += ["-H", f"Authorization: Bearer {token}"]

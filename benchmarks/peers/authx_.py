@@ -12,7 +12,7 @@ from benchmarks.keys import SECRET
 
 
 def contestants() -> list[Contestant]:
-    """Return the one; it answers 422 to a bad token."""
+    """Return the contestant; it answers 422 to a bad token."""
     auth = AuthX(AuthXConfig(JWT_SECRET_KEY=SECRET, JWT_TOKEN_LOCATION=["headers"]))
 
     @auth.set_subject_getter

@@ -56,7 +56,7 @@ async def _active_user(user: Annotated[_User, Depends(_current_user)]):
 
 
 def contestants() -> list[Contestant]:
-    """Return the one."""
+    """Return the contestant."""
     app = FastAPI()
 
     @app.get("/")

@@ -12,7 +12,7 @@ from benchmarks.keys import SECRET
 
 
 def contestants() -> list[Contestant]:
-    """Return the one."""
+    """Return the contestant."""
 
     async def retrieve_user(token, connection):
         return token.sub

@@ -10,7 +10,7 @@ from benchmarks.keys import SECRET
 
 
 def contestants() -> list[Contestant]:
-    """Return the one."""
+    """Return the contestant."""
     app = Quart("benchmarks")
     app.secret_key = SECRET
     QuartAuth(app)

@@ -45,7 +45,7 @@ async def _log_in(request):
 
 
 def contestants() -> list[Contestant]:
-    """Return the one; it answers with a redirect to whoever is not logged in."""
+    """Return the contestant; it answers with a redirect to whoever is not logged in."""
     manager = LoginManager(redirect_to="/login", secret_key=SECRET)
     manager.set_user_loader(_load_user)
     app = Starlette(

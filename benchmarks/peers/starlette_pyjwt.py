@@ -39,7 +39,7 @@ async def _home(request):
 
 
 def contestants() -> list[Contestant]:
-    """Return the one; it answers 400 to a bad token, as Starlette does by itself."""
+    """Return the contestant; it answers 400 to a bad token, as Starlette does by itself."""
     app = Starlette(routes=[Route("/", _home)], middleware=[Middleware(AuthenticationMiddleware, backend=_Backend())])
     token = jwt.encode({"sub": "ada", "scope": "read", "exp": int(time.time()) + 3600}, SECRET, "HS256")
     return [

@@ -10,7 +10,7 @@ _OK = 200
 def cheapest(entrants: Sequence[Contestant], added: Mapping[str, float]) -> dict[str, list[Contestant]]:
     """Return two for each framework: the cheapest of ours, and of its peers or, where it has none, of those by hand.
 
-    Those who answer that nobody is logged in are left out.
+    Those who answer that nobody is logged in are left out. All others check a credential and give the page its user.
 
     Args:
         entrants: All that are measured.

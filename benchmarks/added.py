@@ -15,9 +15,9 @@ DEPENDS = "fastapi-login, Depends, HS256"
 
 _METHOD = (
     "Each is awaited in one running asyncio loop, without a server, with the same headers around its credential; the "
-    "bare application of the same framework, whose page reads a user that a two-line middleware has set, is "
-    "subtracted round by round. Every contestant answered 200 to its good credential and refused a forged one and "
-    "none, before anything was measured."
+    "bare application of the same framework, whose page reads a user that a two-line middleware has set, or on FastAPI "
+    "reads nobody, is subtracted round by round. Every contestant answered 200 to its good credential and refused a "
+    "forged one and none, before anything was measured."
 )
 _BEST = (
     "The cheapest of each that was logged in. All check the credential in each request, give the page its user, and "

@@ -31,16 +31,7 @@ def plain_ours() -> AuthMiddleware:
 
 def fastapi() -> Any:
     """Return FastAPI's page that asks for nobody."""
-    from fastapi import FastAPI
-    from fastapi.responses import PlainTextResponse
-
-    app = FastAPI()
-
-    @app.get("/")
-    async def home():
-        return PlainTextResponse("x")
-
-    return app
+    return frameworks.fastapi()
 
 
 def fastapi_ours() -> Any:

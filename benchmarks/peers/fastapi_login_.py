@@ -2,11 +2,10 @@
 
 from datetime import timedelta
 
-from fastapi import Depends, FastAPI
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import PlainTextResponse
 from fastapi_login import LoginManager
 
-from benchmarks import frameworks
 from benchmarks.contestants import Contestant, Kind, contestant
 from benchmarks.drive import bearer, forged
 from benchmarks.keys import SECRET, private_pem
@@ -40,6 +39,12 @@ def _dependency(manager: LoginManager) -> FastAPI:
 
 
 def _middleware(manager: LoginManager) -> FastAPI:
-    app = frameworks.fastapi()
+    app = FastAPI()
+
+    @app.get("/")
+    async def home(request: Request):
+        user = request.state.user
+        return PlainTextResponse("x", status_code=401 if user is None else 200)
+
     manager.attach_middleware(app)
     return app

@@ -122,7 +122,7 @@ wheel: $(VENV)/pyvenv.cfg  ## Build the source distribution and, out of it, the 
 wheel-compiled: $(VENV)/pyvenv.cfg  ## Build the compiled wheel for this Python, dist/*-cp3XX-*.whl
 	@$(SYNC) --group compiled
 	@$(BIN)/python compiled/stage.py build/compiled
-	$(UV) build --quiet --wheel --no-build-isolation --python $(BIN)/python --out-dir dist build/compiled
+	$(UV) build --wheel --no-build-isolation --python $(BIN)/python --out-dir dist build/compiled
 
 # Where CI is set, what is slow and hardly about compiled code is left out.
 test-compiled: wheel-compiled  ## Run the tests against the compiled wheel (TESTS=tests/tokens for some)

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 
 from asgi_login import LoginManager
@@ -65,11 +66,16 @@ def stores(*, rounds: int, seconds: float, idle: float, count: int, logouts: int
             figures[IDLE] = _idle(url, idle)
             figures |= two_processes(url, logouts=logouts)
     section = Section([], net | cleared, figures)
-    table = target_table("Stores", _TARGETS, [section])
+    table = store_targets([section])
     notes = [f"Not measured with Redis: {missing}."] if missing else []
     notes.append(f"The follower ran for {idle:g} seconds, and there were {logouts} logouts.")
     summary = Table(table.title, table.columns, table.rows, notes)
     return Section([summary, requests, hot, memory], section.samples, figures)
+
+
+def store_targets(sections: Sequence[Section]) -> Table:
+    """Return each target of stores with what was measured, all in one run."""
+    return target_table("Stores", _TARGETS, sections)
 
 
 class _Token:

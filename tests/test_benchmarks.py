@@ -25,6 +25,7 @@ from benchmarks.runner import Samples
 from benchmarks.server_cases import ON_FASTAPI
 from benchmarks.serving import missing_for_stores
 from benchmarks.store_requests import BEARER, NONE, REDIS, REMOVED, SESSION
+from benchmarks.stores import store_targets
 from benchmarks.target import Results, Target, figure_ratio
 from benchmarks.without import library_without_stores
 
@@ -198,6 +199,13 @@ def test_a_page_that_asks_for_what_is_not_there_is_told_so(asked):
 def test_the_page_about_performance_shows_the_committed_results():
     page = (ROOT / "docs" / "explanation" / "performance.md").read_text()
     assert with_results(page, (ROOT / "benchmarks" / "RESULTS.md").read_text()) == page
+
+
+@pytest.mark.parametrize("table", [targets.targets([]), store_targets([])], ids=lambda table: table.title)
+def test_the_committed_results_are_judged_by_the_targets_of_today(table):
+    asked = f"<!-- RESULTS.md: {table.title} | ; target -->\n<!-- end -->"
+    committed = (ROOT / "benchmarks" / "RESULTS.md").read_text()
+    assert with_results(asked, committed) == with_results(asked, table.markdown())
 
 
 def test_a_request_is_over_budget_when_it_takes_more_of_the_dicts_than_it_may():

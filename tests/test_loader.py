@@ -612,6 +612,17 @@ class TestSubType:
         auth = await auth_of(manager, bearer(hs256(claims(sub=sub))))
         assert (auth.user.name, *auth.user.extras) == (parsed, "acme", sub)
 
+    async def test_the_id_is_parsed_by_what_is_false_in_itself(self):
+        class Parser(dict):
+            def __call__(self, text):
+                return int(text)
+
+        async def load(sub):
+            return User(sub)
+
+        manager = manager_with(load, sub_type=Parser())
+        assert (await auth_of(manager, bearer(hs256(claims(sub="7"))))).user.name == 7
+
     @pytest.mark.parametrize("is_async", [False, True])
     @pytest.mark.parametrize("parse", [UUID, int, positive, PARSE_HEX, Decimal, {"1": 1}.__getitem__])
     async def test_an_id_that_cannot_be_parsed_is_an_invalid_token_and_the_loader_does_not_run(

@@ -89,7 +89,7 @@ class UserLoader:
             begin = partial(_in_thread, Threads(), begin)
         elif is_django_loaded():
             begin = partial(_for_django, begin)
-        elif not (args or kwargs or extras or sub_type):
+        elif sub_type is None and not (args or kwargs or extras):
             self.by_sub = cast("Callable[[str], Awaitable[Any]]", function)
         self.call = begin if sub_type is None else partial(_parsed_first, sub_type, begin)
 

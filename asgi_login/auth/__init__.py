@@ -1,6 +1,6 @@
 """Auth: what a request knows of its user.
 
-Read `auth` first: the object itself, and what keeps its request out. `facts` is what it is made of, `finding` is how a
+Read `auth` first: the object itself, and what keeps its request out. `facts` has its attributes, `finding` is how a
 view gets it, and `outcome` is what middleware, gates and adapters ask of one.
 """
 

@@ -75,11 +75,9 @@ def varies_with(auth: AuthFacts) -> tuple[bytes, ...]:
     """
     names: tuple[bytes, ...] = ()
     transport = auth._transport
-    if transport is None or type(transport) is BearerTransport:
-        pass
-    elif type(transport) is CookieTransport:
+    if type(transport) is CookieTransport:
         names = _COOKIE
-    else:
+    elif transport is not None and type(transport) is not BearerTransport:
         name: bytes | None = getattr(transport, "vary", b"Cookie" if transport.ambient else None)
         names = () if name is None else (name,)
     if auth._others is not None:

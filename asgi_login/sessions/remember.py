@@ -92,23 +92,12 @@ async def check_remembered(config: Config, scope: Scope, token: VerifiedToken) -
     return True
 
 
-async def use_remembered(config: Config, scope: Scope, token: VerifiedToken) -> None:
-    """Use up the remember token that has restored a session, as the browser is given the next one.
-
-    A token without a generation was issued before there was a store. It is taken once: otherwise, everybody who is
-    remembered would be logged out on the day when an application gets one.
-
-    Raises:
-        InvalidToken: The login was ended; or another tab has used the token since it was checked, and has the next one.
-        ServiceUnavailable: The store does not answer.
-    """
-    await _use(config, scope, token, advances=True, ends=False)
-
-
 async def settle_remembered(config: Config, scope: Scope, cookies: Cookies) -> Cookies:
     """Return those cookies of a user's request that are to be sent, as the response starts.
 
-    With a store, the browser is given the next remember token only if the one that it has can be used up now.
+    With a store, the browser is given the next remember token only if the one that it has can be used up now. A token
+    without a generation was issued before there was a store. It is taken once: otherwise, everybody who is remembered
+    would be logged out on the day when an application gets one.
     """
     transport = config.remember_cookie
     if config.revocation is None or transport is None or transport.cookie_name not in cookies:
@@ -116,9 +105,10 @@ async def settle_remembered(config: Config, scope: Scope, cookies: Cookies) -> C
     try:
         remembered = find_remembered(config, scope)
         if remembered is not None:
-            await use_remembered(config, scope, remembered)
+            await _use(config, scope, remembered, advances=True, ends=False)
     except (InvalidToken, ServiceUnavailable) as error:
-        # The session is restored all the same: its token was good when the request came in.
+        # Another tab has used the token since it was checked, the login was ended, or the store does not answer. The
+        # session is restored all the same: its token was good when the request came in.
         session.log.info("%s: the remember token stays as it is: %s", request_line(scope), error.log_text)
         return {name: header for name, header in cookies.items() if name != transport.cookie_name}
     return cookies
